@@ -1,0 +1,1 @@
+//! process: structs of this family that cross the system-call boundary.

@@ -1,0 +1,1 @@
+//! siginfo: structs of this family that cross the system-call boundary.

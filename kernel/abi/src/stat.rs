@@ -1,0 +1,1 @@
+//! stat: structs of this family that cross the system-call boundary.

@@ -1,0 +1,1 @@
+//! system: structs of this family that cross the system-call boundary.

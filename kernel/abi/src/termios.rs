@@ -1,0 +1,1 @@
+//! termios: structs of this family that cross the system-call boundary.

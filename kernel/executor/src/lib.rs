@@ -1,0 +1,2 @@
+//! (room under construction)
+#![cfg_attr(not(test), no_std)]
