@@ -12,6 +12,9 @@ pub struct Errno(u16);
 
 macro_rules! errnos {
     ($($name:ident = $code:literal, $text:literal;)*) => {
+        /// Every error number that has a name.
+        pub const ALL: &[Errno] = &[$(Errno::$name),*];
+
         impl Errno {
             $(#[doc = $text] pub const $name: Errno = Errno($code);)*
 
