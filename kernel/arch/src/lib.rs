@@ -1,2 +1,103 @@
-//! (room under construction)
-#![cfg_attr(not(test), no_std)]
+//! The only room that knows the processor.
+//!
+//! There are two trees with one public face. `x86_64/` is the machine; `hosted/` is the same face on top of a normal
+//! process, so that each room above compiles, runs and is tested as an ordinary host program. What both trees share
+//! (page-table walking, the shape of a user context, the names of traps) lives beside this file, and the lists of
+//! `pub use` below are what keeps the trees alike: a name that one of them lacks doesn't compile.
+
+#![cfg_attr(target_os = "none", no_std)]
+
+extern crate alloc;
+
+mod address;
+mod context;
+mod fpu_area;
+mod guards;
+#[cfg(target_os = "none")]
+mod once;
+mod page_table;
+mod per_cpu;
+mod types;
+
+#[cfg(not(target_os = "none"))]
+pub mod hosted;
+#[cfg(not(target_os = "none"))]
+use hosted as machine;
+
+#[cfg(target_os = "none")]
+mod x86_64;
+#[cfg(target_os = "none")]
+use x86_64 as machine;
+
+pub use address::{Frame, MAX_CPUS, PAGE_SIZE, PhysAddr, USER_END};
+pub use machine::memory::{phys_to_virt, virt_to_phys};
+
+/// What the boot loader told us.
+pub mod boot {
+    pub use crate::types::{BootInfo, MemoryKind, MemoryRegion};
+}
+
+/// Masking, waiting for and handling interrupts.
+pub mod interrupts {
+    pub use crate::guards::{Hold, hold};
+    #[cfg(target_os = "none")]
+    pub use crate::machine::interrupts::oddities;
+    pub use crate::machine::interrupts::{disable, enable, enable_and_halt, enabled, set_handler, set_timer_handler};
+    pub use crate::types::Irq;
+}
+
+/// The processors: which one this is, what it can do, and a place for what each has of its own.
+pub mod cpu {
+    pub use crate::machine::cpu::{brand, count, feature_names, features, hardware_capabilities, id, pause, signature, vendor};
+    pub use crate::per_cpu::PerCpu;
+    pub use crate::types::{Features, Signature};
+}
+
+/// Time: a monotone clock, one timer per CPU, and the wall clock at boot.
+pub mod clock {
+    pub use crate::machine::clock::{boot_wall_time, now, set_deadline, ticks_since_entry, tsc_frequency};
+}
+
+/// Page tables.
+pub mod paging {
+    #[cfg(target_os = "none")]
+    pub use crate::machine::{guard_pages, visit_kernel_mappings};
+    pub use crate::page_table::{Leaf, PageTable, deactivate};
+    pub use crate::types::{FrameSource, OutOfFrames, PageFlags};
+}
+
+/// User mode: its registers, entering it, and copying to and from its memory.
+pub mod user {
+    pub use crate::context::{BadFpuState, FPU_FRAME_MAX, Registers, UserContext};
+    pub use crate::machine::copy::{
+        compare_exchange_u32, copy_in, copy_out, fill, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,
+    };
+    pub use crate::machine::user::run;
+    pub use crate::types::{Access, CopyFault, Trap};
+}
+
+/// Ends of the machine's life.
+pub mod power {
+    pub use crate::machine::power::{exit, reboot};
+    pub use crate::types::ExitCode;
+}
+
+/// The debug console, on which the kernel's log goes out.
+pub mod console {
+    pub use crate::machine::console::write;
+}
+
+/// I/O ports, for the glue that wires a device.
+pub mod port {
+    pub use crate::machine::port::{Port, PortValue};
+}
+
+/// The processor's own source of random bits.
+pub mod random {
+    pub use crate::machine::random::hardware;
+}
+
+/// Walking the chain of stack frames.
+pub mod backtrace {
+    pub use crate::machine::backtrace::walk;
+}

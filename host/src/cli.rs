@@ -1,0 +1,122 @@
+//! The command line of `pollux`.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::run::MachineOptions;
+use crate::{bench, run, status};
+
+const STATUSES: &str = "\
+Exit status: that of the program, 128+N when signal N killed it, 126 and 127 as shells use them; or
+  120  the kernel could not start the program
+  121  the kernel panicked
+  122  the machine was reset or vanished (triple fault)
+  124  --timeout ran out
+  125  Pollux could not run: wrong usage, missing tools, failed build";
+
+const EXAMPLES: &str = "\
+Examples:
+  pollux                                      a shell
+  pollux run -- sh -c 'seq 3 | sort -r'       a program of the root file system
+  pollux run -- /usr/bin/env                  a program of this machine, with its libraries
+  pollux run --trace --timeout 10 -- ls /     with each system call on stderr
+
+On a terminal all keys go to the guest; Ctrl-] followed by a full stop leaves it by force.
+";
+
+/// Pollux: an operating-system kernel in which everything that waits is a future. Without a subcommand it boots the kernel
+/// in QEMU and gives a shell.
+#[derive(Parser)]
+#[command(name = "pollux", version, args_conflicts_with_subcommands = true, after_help = format!("{EXAMPLES}\n{STATUSES}"))]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Task>,
+    #[command(flatten)]
+    machine: MachineOptions,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run one program and exit with its status
+    #[command(after_help = STATUSES)]
+    Run {
+        #[command(flatten)]
+        machine: MachineOptions,
+        /// A name in the root file system, or the path of a program on this machine; then its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM [ARGS]")]
+        program: Vec<String>,
+    },
+    /// Measure the kernel and print the table of figures
+    Bench {
+        /// Only the figures whose name contains this
+        filter: Option<String>,
+    },
+}
+
+/// The login shell of the default root; it reads /etc/profile.
+const SHELL: [&str; 2] = ["sh", "-l"];
+
+/// Runs the command; `arguments` starts with the command's own name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { status::CANNOT_RUN } else { 0 };
+            // Help that nobody reads is no error of ours.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match arguments.command {
+        None => run::run(&arguments.machine, &SHELL.map(str::to_owned)),
+        Some(Task::Run { machine, program }) => run::run(&machine, &program),
+        Some(Task::Bench { filter }) => bench::run(filter.as_deref()),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            crate::terminal::restore();
+            eprintln!("pollux: {error:#}");
+            ExitCode::from(status::CANNOT_RUN)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(std::iter::once("pollux").chain(words.iter().copied()))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_program_keeps_its_own_options() {
+        let arguments = parse(&["run", "--memory", "64", "--append", "-x", "--", "ls", "-l", "--help"]).unwrap();
+        let Some(Task::Run { machine, program }) = arguments.command else { panic!("not a run") };
+        assert_eq!(machine.memory, 64);
+        assert_eq!(program, ["ls", "-l", "--help"]);
+    }
+
+    #[test]
+    fn the_shell_takes_machine_options() {
+        let arguments = parse(&["--smp", "2", "--machine", "q35"]).unwrap();
+        assert!(arguments.command.is_none());
+        assert_eq!(arguments.machine.smp, 2);
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        assert!(parse(&["run"]).is_err());
+        assert!(parse(&["run", "--smp", "0", "--", "ls"]).is_err());
+        assert!(parse(&["run", "--env", "x", "--", "ls"]).is_err());
+    }
+}

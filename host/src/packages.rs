@@ -1,0 +1,94 @@
+//! The two programs that Pollux needs from the system: QEMU, and the statically linked busybox that fills the default root.
+//! When they are missing, root on Debian gets them through apt; everybody else gets one line that says what to type.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::libraries;
+use crate::progress::{self, Progress};
+
+/// A program and the Debian package that brings it.
+struct Needed {
+    package: &'static str,
+    find: fn() -> Option<PathBuf>,
+}
+
+const QEMU: Needed = Needed { package: "qemu-system-x86", find: find_qemu };
+const BUSYBOX: Needed = Needed { package: "busybox-static", find: find_busybox };
+
+/// The QEMU to run, installed if need be.
+pub fn qemu() -> Result<PathBuf> {
+    QEMU.ensure()
+}
+
+/// The static busybox of the default root file system, installed if need be.
+pub fn busybox() -> Result<PathBuf> {
+    BUSYBOX.ensure()
+}
+
+fn find_qemu() -> Option<PathBuf> {
+    search_path("qemu-system-x86_64")
+}
+
+/// A busybox that needs an interpreter would not start in a root that holds nothing else, so only a static one counts.
+fn find_busybox() -> Option<PathBuf> {
+    [Some(PathBuf::from("/bin/busybox")), search_path("busybox"), search_path("busybox-static")]
+        .into_iter()
+        .flatten()
+        .find(|path| libraries::is_static(path))
+}
+
+/// Looks a program up as a shell does.
+pub fn search_path(name: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let runs = |path: &PathBuf| path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(runs)
+}
+
+impl Needed {
+    fn ensure(&self) -> Result<PathBuf> {
+        if let Some(path) = (self.find)() {
+            return Ok(path);
+        }
+        // Both at once: whoever lacks one mostly lacks the other, and apt is slow to start.
+        let missing: Vec<&str> = [QEMU, BUSYBOX].iter().filter(|needed| (needed.find)().is_none()).map(|needed| needed.package).collect();
+        install(&missing)?;
+        match (self.find)() {
+            Some(path) => Ok(path),
+            None => bail!("the package {} is installed but its program is not found", self.package),
+        }
+    }
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
+    let debian = Path::new("/etc/debian_version").exists() && search_path("apt-get").is_some();
+    if !debian {
+        bail!("missing: {names} (Debian's names); install these packages with your system's package manager");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("missing: {names}; type: sudo apt-get install {names}");
+    }
+    let progress = Progress::start(&format!("installing {names}"));
+    progress::run(&progress, apt().arg("update"))?;
+    progress::run(&progress, apt().args(["install", "--yes", "--no-install-recommends"]).args(packages))
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_programs_as_a_shell_does() {
+        assert!(search_path("sh").is_some());
+        assert_eq!(search_path("no-such-program-anywhere"), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Ends of the process.
+
+use crate::types::ExitCode;
+
+/// Ends the machine with this status.
+pub fn exit(code: ExitCode) -> ! {
+    std::process::exit(code as i32)
+}
+
+/// Restarts the machine; on the host, ends it.
+pub fn reboot() -> ! {
+    exit(ExitCode::Success)
+}

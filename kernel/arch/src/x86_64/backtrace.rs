@@ -1,0 +1,28 @@
+//! Walking the chain of stack frames by rbp.
+
+use super::memory::DIRECT_MAP;
+
+/// More frames than this are a loop.
+const MOST: usize = 64;
+
+/// Calls `f` with the return addresses of this function's callers, innermost first. The trap stubs link the interrupted
+/// code into the chain, so a walk from a handler continues there.
+#[inline(never)]
+pub fn walk(f: &mut dyn FnMut(usize)) {
+    let mut frame: usize;
+    // SAFETY: reads a register.
+    unsafe { core::arch::asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack, preserves_flags)) };
+    for _ in 0..MOST {
+        if frame < DIRECT_MAP || !frame.is_multiple_of(8) {
+            return;
+        }
+        // SAFETY: the chain consists of frames on mapped kernel stacks as long as rbp is used as frame pointer; a value that
+        // isn't a kernel address ended the walk above.
+        let (next, address) = unsafe { (*(frame as *const usize), *((frame + 8) as *const usize)) };
+        if address == 0 {
+            return;
+        }
+        f(address);
+        frame = next;
+    }
+}

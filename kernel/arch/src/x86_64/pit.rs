@@ -1,0 +1,52 @@
+//! The interval timer (8254), as a yardstick for the time-stamp counter.
+
+use super::port::Port;
+use super::registers::read_tsc;
+
+/// Its frequency in Hz.
+const FREQUENCY: u64 = 1_193_182;
+/// Counts to measure over: about 3 ms.
+const WINDOW: u16 = 3580;
+/// Reads of one sample, of which the quickest counts.
+const TRIES: usize = 8;
+
+/// Reads the counter (it counts down) and the TSC at the same moment: the best of some tries, by how long the read took.
+fn sample() -> (u16, u64) {
+    // SAFETY: the timer's ports; nobody else uses it.
+    let (command, data) = unsafe { (Port::<u8>::new(0x43), Port::<u8>::new(0x40)) };
+    let mut best = (0, 0, u64::MAX);
+    for _ in 0..TRIES {
+        let before = read_tsc();
+        command.write(0); // latch channel 0
+        let after = read_tsc();
+        let low = data.read();
+        let count = u16::from_le_bytes([low, data.read()]);
+        if after - before < best.2 {
+            best = (count, before + (after - before) / 2, after - before);
+        }
+    }
+    (best.0, best.1)
+}
+
+/// Ticks of the TSC in a second, measured; none if there is no such timer.
+pub fn measure_tsc() -> Option<u64> {
+    // SAFETY: as in `sample`.
+    let (command, data) = unsafe { (Port::<u8>::new(0x43), Port::<u8>::new(0x40)) };
+    command.write(0x34); // channel 0, both bytes, rate generator
+    data.write(0);
+    data.write(0);
+    let (first, start) = sample();
+    // A missing timer always reads the same: give up after a while (at least 20 ms at any plausible rate).
+    let patience = read_tsc() + 200_000_000;
+    loop {
+        let (count, now) = sample();
+        let passed = first.wrapping_sub(count);
+        if passed >= WINDOW && passed < u16::MAX / 2 {
+            return Some(((now - start) as u128 * u128::from(FREQUENCY) / u128::from(passed)) as u64);
+        }
+        if now > patience {
+            return None;
+        }
+        core::hint::spin_loop();
+    }
+}

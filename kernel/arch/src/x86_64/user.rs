@@ -1,0 +1,287 @@
+//! Ring 3: entering it is a function call that returns at the next trap.
+//!
+//! [`enter`] saves the caller's registers on the kernel stack, notes that stack in this CPU's block and loads the user's
+//! registers. Whatever brings the processor back stores the user's registers into the context (see `idt` and
+//! [`syscall_entry`]) and jumps to `leave_user_mode`, which is the second half of [`enter`]: it returns to the caller.
+
+use core::arch::naked_asm;
+use core::mem::offset_of;
+
+use super::block::{self, KERNEL_STACK, SCRATCH, TRAP_STACK};
+use super::segments::{KERNEL_CODE, SYSRET_BASE};
+use super::{fpu, interrupts, registers, traps};
+use crate::USER_END;
+use crate::context::{Registers, USER_CODE, USER_DATA, UserContext};
+use crate::types::{Access, Trap};
+
+/// What [`enter`] returns for a system call; exceptions and interrupts give their vector.
+const SYSCALL: u32 = 256;
+
+/// Flags that a program may have: arithmetic, trap, direction, nested task, resume, alignment check, identification.
+const USER_FLAGS: u64 = 0x25_4dd5;
+/// Flags that are always set in user mode: interrupts, and the bit that is one.
+const FIXED_FLAGS: u64 = 0x202;
+/// Flags that `sysret` may load unseen: the user's but for trap and resume, which it would apply too early.
+const SYSRET_FLAGS: u64 = USER_FLAGS & !0x1_0100;
+/// Flags that `syscall` clears: trap, interrupts, direction, privilege level, nested task, resume, alignment check.
+const SYSCALL_CLEARS: u64 = 0x5_7700;
+
+const REGISTERS: usize = offset_of!(UserContext, registers);
+const REGISTERS_END: usize = REGISTERS + size_of::<Registers>();
+
+macro_rules! at {
+    ($register:ident) => {
+        REGISTERS + offset_of!(Registers, $register)
+    };
+}
+
+/// Prepares this CPU for system calls.
+pub fn initialise() {
+    // SAFETY: long mode has these registers; the entry code is right for the selectors.
+    unsafe {
+        registers::write_msr(registers::STAR, u64::from(SYSRET_BASE) << 48 | u64::from(KERNEL_CODE) << 32);
+        registers::write_msr(registers::LSTAR, syscall_entry as *const () as u64);
+        registers::write_msr(registers::SFMASK, SYSCALL_CLEARS);
+        registers::write_msr(registers::FS_BASE, 0);
+        registers::write_msr(registers::KERNEL_GS_BASE, 0);
+    }
+}
+
+/// Enters ring 3 with these registers and returns when the processor comes back, with the registers as they are then.
+///
+/// The address space must have been activated. To be called with interrupts on, and returns with interrupts on; an
+/// interrupt's handler has run by then. Segment bases are loaded only when they differ from what this CPU has, and the
+/// floating-point registers when the program uses them.
+#[inline]
+pub fn run(context: &mut UserContext) -> Trap {
+    loop {
+        interrupts::disable();
+        let block = block::this();
+        if block.user_fs.get() != context.fs_base || block.user_gs.get() != context.gs_base {
+            load_bases(block, context);
+        }
+        fpu::arm(block, context);
+        // SAFETY: interrupts are off, the stubs are in place, and the context is ours alone until it returns.
+        let cause = unsafe { enter(context) };
+        if cause == SYSCALL {
+            interrupts::enable();
+            return Trap::Syscall;
+        }
+        if let Some(trap) = other_trap(context, cause as u8) {
+            return trap;
+        }
+    }
+}
+
+#[cold]
+fn load_bases(block: &block::Block, context: &mut UserContext) {
+    for base in [&mut context.fs_base, &mut context.gs_base] {
+        // A non-canonical one would fault here, and one of the kernel's half would fool the paranoid entry.
+        if *base >= USER_END as u64 {
+            *base = 0;
+        }
+    }
+    block.user_fs.set(context.fs_base);
+    block.user_gs.set(context.gs_base);
+    // SAFETY: user addresses; in kernel mode the user's GS base waits in KERNEL_GS_BASE.
+    unsafe {
+        registers::write_msr(registers::FS_BASE, context.fs_base);
+        registers::write_msr(registers::KERNEL_GS_BASE, context.gs_base);
+    }
+}
+
+/// Sorts out what isn't a system call; none if the program just goes on. Interrupts are off at the beginning and, unless
+/// the program goes on at once, on at the end.
+#[inline(never)]
+fn other_trap(context: &mut UserContext, vector: u8) -> Option<Trap> {
+    let error = context.registers.orig_rax;
+    context.registers.orig_rax = u64::MAX;
+    let trap = match vector {
+        traps::FIRST_INTERRUPT.. => {
+            interrupts::dispatch(vector);
+            Trap::Interrupt
+        }
+        traps::PAGE_FAULT => {
+            let address = registers::read_cr2() as usize;
+            let access = match error {
+                _ if error & 0x10 != 0 => Access::Execute,
+                _ if error & 2 != 0 => Access::Write,
+                _ => Access::Read,
+            };
+            Trap::PageFault { address, access }
+        }
+        traps::NO_FPU => {
+            if fpu::load(context) {
+                return None;
+            }
+            Trap::Exception { vector, error }
+        }
+        traps::NON_MASKABLE => {
+            interrupts::count_non_maskable();
+            Trap::Interrupt
+        }
+        traps::MACHINE_CHECK => panic!("machine check in user mode at {:#x}", context.registers.rip),
+        traps::DEBUG => {
+            // SAFETY: forgets what the exception was about: the registers tell enough.
+            unsafe { registers::write_dr6(0xffff_0ff0) };
+            Trap::Exception { vector, error }
+        }
+        _ => Trap::Exception { vector, error },
+    };
+    interrupts::enable();
+    Some(trap)
+}
+
+/// Loads the user's registers and drops to ring 3; returns at the next trap, with its vector or [`SYSCALL`].
+///
+/// `sysret` takes rip from rcx and flags from r11, so it can only be used where the program expects those two to be
+/// clobbered, that is after a system call whose return address and flags nobody changed. It faults in ring 0 on a
+/// non-canonical address, so addresses beyond the lower half go by `iretq` too, whose fault the stubs turn into the user's.
+///
+/// # Safety
+/// Interrupts must be off. The context must stay where it is until this returns, which `&mut` ensures.
+#[unsafe(naked)]
+unsafe extern "C" fn enter(context: &mut UserContext) -> u32 {
+    naked_asm!(
+        "push rbx",
+        "push rbp",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov gs:[{kernel_stack}], rsp",
+        "lea rax, [rdi + {end}]",
+        "mov gs:[{trap_stack}], rax",
+        // Which way?
+        "mov rcx, [rdi + {rip}]",
+        "mov r11, [rdi + {rflags}]",
+        "cmp rcx, [rdi + {rcx}]",
+        "jne 2f",
+        "cmp r11, [rdi + {r11}]",
+        "jne 2f",
+        "mov rax, rcx",
+        "shr rax, 47",
+        "jnz 2f",
+        "mov eax, r11d",
+        "and eax, {not_sysret_flags}",
+        "cmp eax, {fixed_flags}",
+        "jne 2f",
+        "cmp qword ptr [rdi + {cs}], {user_code}",
+        "jne 2f",
+        "cmp qword ptr [rdi + {ss}], {user_data}",
+        "jne 2f",
+        "mov r15, [rdi + {r15}]",
+        "mov r14, [rdi + {r14}]",
+        "mov r13, [rdi + {r13}]",
+        "mov r12, [rdi + {r12}]",
+        "mov rbp, [rdi + {rbp}]",
+        "mov rbx, [rdi + {rbx}]",
+        "mov r10, [rdi + {r10}]",
+        "mov r9, [rdi + {r9}]",
+        "mov r8, [rdi + {r8}]",
+        "mov rax, [rdi + {rax}]",
+        "mov rdx, [rdi + {rdx}]",
+        "mov rsi, [rdi + {rsi}]",
+        "mov rsp, [rdi + {rsp}]",
+        "mov rdi, [rdi + {rdi}]",
+        "swapgs",
+        "sysretq",
+        // The general way. The frame for `iretq` is built on the kernel stack, so that a fault there leaves the context
+        // intact. Both selectors are forced to ring 3.
+        "2:",
+        "mov rax, [rdi + {ss}]",
+        "or rax, 3",
+        "push rax",
+        "push [rdi + {rsp}]",
+        "and r11d, {user_flags}",
+        "or r11d, {fixed_flags}",
+        "push r11",
+        "mov rax, [rdi + {cs}]",
+        "or rax, 3",
+        "push rax",
+        "push rcx",
+        "mov r15, [rdi + {r15}]",
+        "mov r14, [rdi + {r14}]",
+        "mov r13, [rdi + {r13}]",
+        "mov r12, [rdi + {r12}]",
+        "mov rbp, [rdi + {rbp}]",
+        "mov rbx, [rdi + {rbx}]",
+        "mov r11, [rdi + {r11}]",
+        "mov r10, [rdi + {r10}]",
+        "mov r9, [rdi + {r9}]",
+        "mov r8, [rdi + {r8}]",
+        "mov rax, [rdi + {rax}]",
+        "mov rcx, [rdi + {rcx}]",
+        "mov rdx, [rdi + {rdx}]",
+        "mov rsi, [rdi + {rsi}]",
+        "mov rdi, [rdi + {rdi}]",
+        "swapgs",
+        ".globl user_iretq",
+        "user_iretq:",
+        "iretq",
+        // Back from ring 3: eax says why, rsp is what was noted above.
+        ".globl leave_user_mode",
+        "leave_user_mode:",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "ret",
+        end = const REGISTERS_END,
+        kernel_stack = const KERNEL_STACK,
+        trap_stack = const TRAP_STACK,
+        not_sysret_flags = const !(SYSRET_FLAGS as u32) as i32,
+        fixed_flags = const FIXED_FLAGS as i32,
+        user_flags = const USER_FLAGS as i32,
+        user_code = const USER_CODE,
+        user_data = const USER_DATA,
+        r15 = const at!(r15), r14 = const at!(r14), r13 = const at!(r13), r12 = const at!(r12),
+        rbp = const at!(rbp), rbx = const at!(rbx), r11 = const at!(r11), r10 = const at!(r10),
+        r9 = const at!(r9), r8 = const at!(r8), rax = const at!(rax), rcx = const at!(rcx),
+        rdx = const at!(rdx), rsi = const at!(rsi), rdi = const at!(rdi), rip = const at!(rip),
+        cs = const at!(cs), rflags = const at!(rflags), rsp = const at!(rsp), ss = const at!(ss),
+    )
+}
+
+/// Where `syscall` lands: interrupts off, rcx and r11 hold the user's rip and flags, the stack is still the user's. Pushes the
+/// registers into the context in one go, as a trap from ring 3 would have.
+#[unsafe(naked)]
+unsafe extern "C" fn syscall_entry() {
+    naked_asm!(
+        "swapgs",
+        "mov gs:[{scratch}], rsp",
+        "mov rsp, gs:[{trap_stack}]",
+        "push {user_data}",
+        "push gs:[{scratch}]",
+        "push r11",
+        "push {user_code}",
+        "push rcx",
+        "push rax",
+        "push rdi",
+        "push rsi",
+        "push rdx",
+        "push rcx",
+        "push rax",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "push rbx",
+        "push rbp",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov rsp, gs:[{kernel_stack}]",
+        "mov eax, {syscall}",
+        "jmp leave_user_mode",
+        scratch = const SCRATCH,
+        trap_stack = const TRAP_STACK,
+        kernel_stack = const KERNEL_STACK,
+        user_data = const USER_DATA,
+        user_code = const USER_CODE,
+        syscall = const SYSCALL,
+    )
+}

@@ -1,0 +1,67 @@
+//! Waiting until one of many files is ready: the common half of poll(2) and select(2).
+//!
+//! Files have no list of pollers. A waiter puts one wait node into each queue of each file that it is interested in, looks at all files, and
+//! sleeps; dropping the nodes takes them out again. Nothing stays behind in a file, whichever way the call ends.
+
+use abi::{Errno, Result};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::Poll;
+use fs::{FileQueue, OpenFile, PollEvents, Side};
+use process::{Thread, interruptible_until};
+use sync::Wait;
+
+/// Events that a file reports whether or not they were asked for.
+pub const ALWAYS: PollEvents = PollEvents::ERR.union(PollEvents::HUP);
+/// Events that change when something arrives.
+const ARRIVALS: PollEvents =
+    PollEvents::IN.union(PollEvents::RDNORM).union(PollEvents::RDBAND).union(PollEvents::PRI).union(PollEvents::RDHUP);
+/// Events that change when room is made.
+const ROOM: PollEvents = PollEvents::OUT.union(PollEvents::WRNORM).union(PollEvents::WRBAND);
+
+/// One file that the caller watches, and for what.
+pub struct Interest {
+    pub file: Arc<OpenFile>,
+    pub events: PollEvents,
+}
+
+impl Interest {
+    /// The events that hold now, of those that were asked for and those that always count.
+    pub fn ready(&self) -> PollEvents {
+        self.file.poll() & (self.events | ALWAYS)
+    }
+}
+
+/// Waits until `check` finds something, a signal comes (an error), or the deadline passes (`None`). `check` runs with the waits registered, so
+/// that no change is missed.
+pub async fn wait_for_any<T>(
+    thread: &Arc<Thread>,
+    interests: &[Interest],
+    deadline: Option<u64>,
+    mut check: impl FnMut() -> Option<T>,
+) -> Result<Option<T>> {
+    let mut waits: Vec<Pin<Box<Wait<FileQueue>>>> = Vec::new();
+    for interest in interests {
+        // A hang-up or an error is announced to readers; a file that is only written announces it to its writers too.
+        let arrivals = interest.events.intersects(ARRIVALS) || !interest.events.intersects(ROOM);
+        for (wanted, side) in [(arrivals, Side::Read), (interest.events.intersects(ROOM), Side::Write)] {
+            if let Some(queue) = wanted.then(|| FileQueue::new(&interest.file, side)).flatten() {
+                waits.push(Box::pin(Wait::new(queue)));
+            }
+        }
+    }
+    let ready = poll_fn(|context| {
+        for wait in &mut waits {
+            // A wake that was granted is used up by the check below; then the wait goes back into its queue before the check.
+            while wait.as_mut().poll(context).is_ready() {}
+        }
+        check().map_or(Poll::Pending, Poll::Ready)
+    });
+    match interruptible_until(thread, deadline, ready).await {
+        Err(Errno::ETIMEDOUT) => Ok(None),
+        other => other.map(Some),
+    }
+}

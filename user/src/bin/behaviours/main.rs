@@ -1,0 +1,40 @@
+//! `behaviours`: what a Linux program may rely on, one small test a behaviour. The same binary runs on Linux and on Pollux; both must
+//! answer alike.
+//!
+//! `behaviours --list` names them, `behaviours NAME…` runs some (a name, or the start of names such as `pipe::`), `behaviours --all`
+//! runs every one. Each runs in a child of its own, in an empty folder under /tmp that is its working directory, with only
+//! descriptors 0 to 2 open, default signals, umask 022, in a process group of its own, and a time limit. A failed assertion is told on
+//! stderr and makes the exit status 101.
+
+mod runner;
+
+/// The table of a family: `table!("pipe": a, b)` registers the functions `a` and `b` as `pipe::a` and `pipe::b`.
+macro_rules! table {
+    ($family:literal: $($name:ident),* $(,)?) => {
+        pub const TABLE: &[crate::runner::Behaviour] =
+            &[$(crate::runner::Behaviour { name: concat!($family, "::", stringify!($name)), run: $name }),*];
+    };
+}
+
+macro_rules! families {
+    ($($family:ident)*) => {
+        $(mod $family;)*
+        const FAMILIES: &[&[runner::Behaviour]] = &[$($family::TABLE),*];
+    };
+}
+
+families! {
+    descriptors
+    fifos
+    folders
+    locks
+    names
+    opens
+    pipes
+    rw
+    stats
+}
+
+fn main() {
+    std::process::exit(runner::main(FAMILIES, &std::env::args().skip(1).collect::<Vec<_>>()));
+}
