@@ -1,22 +1,23 @@
+//! The kernel's binary: it puts the rooms together and boots. See `boot` for the order.
+//!
+//! It is a program for the bare machine only. For the host it is an empty one, so that the whole workspace can be checked there.
+
 #![cfg_attr(target_os = "none", no_std, no_main)]
+
 #[cfg(target_os = "none")]
-mod t {
-    extern crate arch;
-    #[unsafe(no_mangle)]
-    fn kernel_main(info: &'static arch::boot::BootInfo) -> ! {
-        arch::console::write(b"hello\n");
-        arch::console::write(info.command_line.as_bytes());
-        arch::power::exit(arch::power::ExitCode::Success)
-    }
-    #[panic_handler]
-    fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-        struct W; impl core::fmt::Write for W { fn write_str(&mut self, s: &str) -> core::fmt::Result { arch::console::write(s.as_bytes()); Ok(()) } }
-        let _ = core::fmt::Write::write_fmt(&mut W, format_args!("\x01panic\n{info}\n"));
-        arch::power::exit(arch::power::ExitCode::Panic)
-    }
-    struct A;
-    unsafe impl core::alloc::GlobalAlloc for A { unsafe fn alloc(&self, _: core::alloc::Layout) -> *mut u8 { core::ptr::null_mut() } unsafe fn dealloc(&self, _: *mut u8, _: core::alloc::Layout) {} }
-    #[global_allocator] static G: A = A;
-}
+extern crate alloc;
+
+#[cfg(target_os = "none")]
+mod boot;
+#[cfg(target_os = "none")]
+mod ktest;
+#[cfg(target_os = "none")]
+mod logger;
+#[cfg(target_os = "none")]
+mod panic;
+
+/// On the host: nothing to do.
 #[cfg(not(target_os = "none"))]
-fn main() {}
+fn main() {
+    println!("This is the kernel of Pollux, built for the host. It runs when it is built for x86_64-unknown-none.");
+}

@@ -34,6 +34,9 @@ pub use space::{
 };
 pub use user::{UserPtr, UserSlice};
 
+#[cfg(test)]
+mod testing;
+
 /// Bytes in a page and in a frame.
 pub const PAGE_SIZE: usize = arch::PAGE_SIZE;
 

@@ -67,7 +67,8 @@ struct Pointer {
     base: u64,
 }
 
-/// Loads the GDT and the TSS of this processor's block.
+/// Loads the GDT and the TSS of this processor's block, and no LDT: after a reset, one of 64 KiB at address 0 is in effect, which
+/// a selector of a program's choice could name.
 ///
 /// # Safety
 /// Must be called once on each processor with its own block.
@@ -93,10 +94,12 @@ pub unsafe fn load(block: &'static Block) {
             "2:",
             "mov ss, {data:e}",
             "ltr {tss:x}",
+            "lldt {none:x}",
             pointer = in(reg) &pointer,
             code = const KERNEL_CODE,
             data = in(reg) u32::from(KERNEL_DATA),
             tss = in(reg) TSS,
+            none = in(reg) 0,
             scratch = out(reg) _,
         );
     }

@@ -18,8 +18,8 @@ use registers::{FIFO_CONTROL, FifoControl, InterruptEnable, InterruptIdentity, L
 /// Bytes that the chip takes at once when its transmit FIFO is empty.
 pub const FIFO_DEPTH: usize = 16;
 
-/// The clock of the chip divided by 16: the speed with divisor 1, in bits per second.
-const BASE_SPEED: u32 = 115_200;
+/// The speed that a line starts with, in bits per second: the clock of the chip divided by 16, the fastest there is.
+pub const INITIAL_SPEED: u32 = 115_200;
 
 /// More causes than this in one interrupt mean that the device is broken (or unplugged: a floating bus reads as all ones).
 const MAX_CAUSES: usize = 256;
@@ -92,7 +92,7 @@ impl<R: Registers> Uart<R> {
     }
 
     fn set_up(&mut self) {
-        self.set_speed(BASE_SPEED);
+        self.set_speed(INITIAL_SPEED);
         let clear = FifoControl::CLEAR_RECEIVE | FifoControl::CLEAR_TRANSMIT;
         self.write(FIFO_CONTROL, (FifoControl::ENABLE | clear | FifoControl::TRIGGER_8).bits());
         // Both top bits of IIR say that the FIFOs work: a 16550A. Older chips (8250, 16450, the broken 16550) have no usable FIFO.
@@ -112,7 +112,7 @@ impl<R: Registers> Uart<R> {
 
     /// Sets the line speed; what the chip can't divide its clock to becomes the nearest slower one it can.
     pub fn set_speed(&mut self, bits_per_second: u32) {
-        let divisor = BASE_SPEED.div_ceil(bits_per_second.clamp(2, BASE_SPEED)).clamp(1, 0xffff) as u16;
+        let divisor = INITIAL_SPEED.div_ceil(bits_per_second.clamp(2, INITIAL_SPEED)).clamp(1, 0xffff) as u16;
         let [low, high] = divisor.to_le_bytes();
         self.write(Register::LineControl, (LineControl::EIGHT_BITS | LineControl::DIVISOR_LATCH).bits());
         self.write(Register::Data, low);

@@ -40,12 +40,12 @@ impl Clock {
     /// Nanoseconds on this clock now.
     pub fn now(self, thread: &Thread) -> Result<u64> {
         Ok(match self {
-            Clock::Realtime => wall_clock::now(),
+            Clock::Realtime => wall_clock::now_nanos(),
             Clock::Monotonic => arch::clock::now(),
-            Clock::ProcessCpu => thread.process().cpu_time().total(),
-            Clock::ThreadCpu => thread.cpu_time().total(),
-            Clock::ProcessCpuOf(0) => thread.process().cpu_time().total(),
-            Clock::ProcessCpuOf(pid) => process::find(pid).ok_or(Errno::EINVAL)?.cpu_time().total(),
+            Clock::ProcessCpu => thread.process().cpu_time(),
+            Clock::ThreadCpu => thread.usage().ran,
+            Clock::ProcessCpuOf(0) => thread.process().cpu_time(),
+            Clock::ProcessCpuOf(pid) => process::find_process(pid).ok_or(Errno::EINVAL)?.cpu_time(),
         })
     }
 }
@@ -97,7 +97,7 @@ fn set_wall_clock(call: &Call<'_>, nanos: u64) -> Outcome {
 
 pub fn gettimeofday(_: &mut Call<'_>, time: usize, zone: usize) -> Outcome {
     if time != 0 {
-        UserPtr::<Timeval>::new(time).write(&Timeval::from_nanos(wall_clock::now()))?;
+        UserPtr::<Timeval>::new(time).write(&Timeval::from_nanos(wall_clock::now_nanos()))?;
     }
     if zone != 0 {
         UserPtr::<[i32; 2]>::new(zone).write(&[0, 0])?;
@@ -106,7 +106,7 @@ pub fn gettimeofday(_: &mut Call<'_>, time: usize, zone: usize) -> Outcome {
 }
 
 pub fn time(_: &mut Call<'_>, result: usize) -> Outcome {
-    let seconds = wall_clock::now() / NANOS_PER_SECOND;
+    let seconds = wall_clock::now_nanos() / NANOS_PER_SECOND;
     if result != 0 {
         UserPtr::<u64>::new(result).write(&seconds)?;
     }
@@ -116,8 +116,8 @@ pub fn time(_: &mut Call<'_>, result: usize) -> Outcome {
 pub fn times(call: &mut Call<'_>, buffer: usize) -> Outcome {
     let ticks = |nanos: u64| nanos / (NANOS_PER_SECOND / TICKS_PER_SECOND);
     if buffer != 0 {
-        let (own, children) = (call.thread.process().cpu_time(), call.thread.process().children_cpu_time());
-        let fields = [own.user, own.system, children.user, children.system].map(ticks);
+        let (own, children) = (call.thread.process().usage(), call.thread.process().children_usage());
+        let fields = [own.user(), own.system(), children.user(), children.system()].map(ticks);
         UserPtr::<[u64; 4]>::new(buffer).write(&fields)?;
     }
     Ok(ticks(arch::clock::now()) as usize)

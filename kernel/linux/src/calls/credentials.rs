@@ -20,7 +20,7 @@ const LAST_CAPABILITY: u32 = 40;
 fn change(call: &Call<'_>, edit: impl FnOnce(&mut Credentials) -> Result<()>) -> Outcome {
     let mut credentials = Credentials::clone(&call.thread.credentials());
     edit(&mut credentials)?;
-    call.thread.set_credentials(credentials)?;
+    call.thread.set_credentials(credentials);
     Ok(0)
 }
 

@@ -2,8 +2,10 @@
 
 use abi::stat::Flock;
 use abi::{Errno, Result};
-use fs::locks::{self, LockKind, LockRequest};
-use fs::{OpenFlags, Whence};
+use alloc::sync::Arc;
+use fs::locks::{self, LockKind, LockRange};
+use fs::pipe::{Pipe, PipeEnd};
+use fs::{OpenFile, OpenFlags, Whence};
 use memory::UserPtr;
 use process::interruptible;
 
@@ -98,6 +100,9 @@ const F_DUPFD_CLOEXEC: i32 = 1030;
 const F_SETPIPE_SZ: i32 = 1031;
 const F_GETPIPE_SZ: i32 = 1032;
 const FD_CLOEXEC: usize = 1;
+const F_RDLCK: i16 = 0;
+const F_WRLCK: i16 = 1;
+const F_UNLCK: i16 = 2;
 
 pub fn fcntl(call: &mut Call<'_>, fd: i32, command: i32, argument: usize) -> Outcome {
     let file = call.any_file(fd)?;
@@ -119,32 +124,37 @@ pub fn fcntl(call: &mut Call<'_>, fd: i32, command: i32, argument: usize) -> Out
         }
         F_GETLK | F_OFD_GETLK => {
             let user = UserPtr::<Flock>::new(argument);
-            let mut flock = user.read()?;
-            locks::test(call.lock_owner(&file, command == F_OFD_GETLK), &request(&file, &flock)?, &mut flock)?;
+            let flock = test_lock(call, &file, user.read()?, command == F_OFD_GETLK)?;
             user.write(&flock)?;
             Ok(0)
         }
         F_SETLK | F_SETLKW | F_OFD_SETLK | F_OFD_SETLKW => {
-            let request = request(&file, &UserPtr::<Flock>::new(argument).read()?)?;
-            let waits = matches!(command, F_SETLKW | F_OFD_SETLKW);
-            let owner = call.lock_owner(&file, matches!(command, F_OFD_SETLK | F_OFD_SETLKW));
-            match locks::set(&file, owner, &request, waits) {
-                Err(Errno::EAGAIN) if waits => Err(Stop::Wait(0)),
+            let flock = UserPtr::<Flock>::new(argument).read()?;
+            let (kind, range) = lock_request(&file, &flock)?;
+            let by_description = matches!(command, F_OFD_SETLK | F_OFD_SETLKW);
+            let owner = call.lock_owner(&file, by_description, &flock)?;
+            match locks::set_record(&file, owner, call.lock_pid(by_description), kind, range) {
+                Err(Errno::EAGAIN) if matches!(command, F_SETLKW | F_OFD_SETLKW) => Err(Stop::Wait(0)),
                 other => Ok(other.map(|()| 0)?),
             }
         }
-        F_SETPIPE_SZ => Ok(fs::pipe::set_size(&file, argument, call.privileged())?),
-        F_GETPIPE_SZ => Ok(fs::pipe::size(&file)?),
+        F_SETPIPE_SZ => Ok(pipe_of(&file)?.set_capacity(argument, call.privileged())?),
+        F_GETPIPE_SZ => Ok(pipe_of(&file)?.capacity()),
         _ => Err(Errno::EINVAL.into()),
     }
 }
 
-/// The range and kind of a lock, in absolute positions. EINVAL, EOVERFLOW.
-fn request(file: &fs::OpenFile, flock: &Flock) -> Result<LockRequest> {
+/// The pipe behind a descriptor; EBADF for other files.
+fn pipe_of(file: &OpenFile) -> Result<Arc<Pipe>> {
+    file.file().as_any().downcast_ref::<PipeEnd>().map(|end| end.pipe().clone()).ok_or(Errno::EBADF)
+}
+
+/// The kind (none: unlock) and range of a lock. EINVAL, EOVERFLOW.
+fn lock_request(file: &OpenFile, flock: &Flock) -> Result<(Option<LockKind>, LockRange)> {
     let kind = match flock.kind {
-        0 => Some(LockKind::Shared),
-        1 => Some(LockKind::Exclusive),
-        2 => None,
+        F_RDLCK => Some(LockKind::Shared),
+        F_WRLCK => Some(LockKind::Exclusive),
+        F_UNLCK => None,
         _ => return Err(Errno::EINVAL),
     };
     let base = match Whence::from_number(flock.whence as u32)? {
@@ -153,14 +163,35 @@ fn request(file: &fs::OpenFile, flock: &Flock) -> Result<LockRequest> {
         Whence::End => file.file().size(),
         _ => return Err(Errno::EINVAL),
     };
-    LockRequest::new(kind, base, flock.start, flock.length)
+    Ok((kind, LockRange::new(base, flock.start, flock.length)?))
+}
+
+/// F_GETLK: the lock that stands in the way of this one, or F_UNLCK.
+fn test_lock(call: &Call<'_>, file: &OpenFile, mut flock: Flock, by_description: bool) -> Result<Flock> {
+    let (kind, range) = lock_request(file, &flock)?;
+    let kind = kind.ok_or(Errno::EINVAL)?;
+    let owner = call.lock_owner(file, by_description, &flock)?;
+    match locks::test_record(file, owner, kind, range) {
+        None => flock.kind = F_UNLCK,
+        Some(conflict) => {
+            flock.kind = if conflict.kind == LockKind::Shared { F_RDLCK } else { F_WRLCK };
+            flock.whence = 0;
+            flock.start = conflict.range.start as i64;
+            flock.length = conflict.range.length();
+            flock.pid = conflict.pid;
+        }
+    }
+    Ok(flock)
 }
 
 pub async fn fcntl_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Result<usize> {
     let file = call.file(args[0] as i32)?;
-    let request = request(&file, &UserPtr::<Flock>::new(args[2]).read()?)?;
-    let owner = call.lock_owner(&file, args[1] as i32 == F_OFD_SETLKW);
-    interruptible(call.thread, locks::wait(&file, owner, &request)).await??;
+    let flock = UserPtr::<Flock>::new(args[2]).read()?;
+    let (kind, range) = lock_request(&file, &flock)?;
+    let by_description = args[1] as i32 == F_OFD_SETLKW;
+    let owner = call.lock_owner(&file, by_description, &flock)?;
+    let kind = kind.ok_or(Errno::EINVAL)?;
+    interruptible(call.thread, locks::set_record_wait(&file, owner, call.lock_pid(by_description), kind, range)).await??;
     Ok(0)
 }
 
@@ -187,7 +218,7 @@ pub fn flock(call: &mut Call<'_>, fd: i32, operation: i32) -> Outcome {
 
 pub async fn flock_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Result<usize> {
     let file = call.file(args[0] as i32)?;
-    let (kind, _) = flock_kind(args[1] as i32)?;
+    let kind = flock_kind(args[1] as i32)?.0.ok_or(Errno::EINVAL)?;
     interruptible(call.thread, locks::flock_wait(&file, kind)).await??;
     Ok(0)
 }

@@ -299,7 +299,7 @@ pub fn fsync(call: &mut Call<'_>, fd: i32) -> Outcome {
 
 /// sync(2): all mounted file systems.
 pub fn sync(call: &mut Call<'_>) -> Outcome {
-    for mount in fs::mount::list(call.fs().root().mount()) {
+    for mount in fs::mount::list(call.fs()?.root().mount()) {
         // sync(2) reports no errors; fsync(2) of the file will.
         let _ = mount.fs().sync();
     }

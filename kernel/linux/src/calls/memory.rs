@@ -72,11 +72,11 @@ pub fn mmap(call: &mut Call<'_>, address: usize, len: usize, prot: u32, flags: u
     let mut map_flags = MapFlags::from_bits_truncate(flags & !MAP_TYPE);
     map_flags.set(MapFlags::SHARED, flags & MAP_TYPE != MAP_PRIVATE);
     let request = MapRequest { address, len, protection: protection(prot), may, flags: map_flags, backing };
-    Ok(call.space().map(request)?)
+    Ok(call.space()?.map(request)?)
 }
 
 pub fn munmap(call: &mut Call<'_>, address: usize, len: usize) -> Outcome {
-    call.space().unmap(address, len)?;
+    call.space()?.unmap(address, len)?;
     Ok(0)
 }
 
@@ -84,23 +84,23 @@ pub fn mprotect(call: &mut Call<'_>, address: usize, len: usize, prot: u32) -> O
     if prot & !(PROT_ALL | PROT_SEM | PROT_GROWS) != 0 || prot & PROT_GROWS == PROT_GROWS {
         return Err(Errno::EINVAL.into());
     }
-    call.space().protect(address, len, protection(prot))?;
+    call.space()?.protect(address, len, protection(prot))?;
     Ok(0)
 }
 
 /// brk(2) as the kernel has it: returns the break, moved or not.
 pub fn brk(call: &mut Call<'_>, address: usize) -> Outcome {
-    Ok(call.space().brk(address))
+    Ok(call.space()?.brk(address))
 }
 
 pub fn mremap(call: &mut Call<'_>, address: usize, old_len: usize, new_len: usize, flags: u32, new_address: usize) -> Outcome {
     let flags = RemapFlags::from_bits(flags).ok_or(Errno::EINVAL)?;
-    Ok(call.space().remap(address, old_len, new_len, flags, new_address)?)
+    Ok(call.space()?.remap(address, old_len, new_len, flags, new_address)?)
 }
 
 pub fn madvise(call: &mut Call<'_>, address: usize, len: usize, advice: i32) -> Outcome {
     let advice = Advice::from_number(advice).ok_or(Errno::EINVAL)?;
-    call.space().advise(address, len, advice)?;
+    call.space()?.advise(address, len, advice)?;
     Ok(0)
 }
 
@@ -111,7 +111,7 @@ pub fn msync(call: &mut Call<'_>, address: usize, len: usize, flags: u32) -> Out
     if flags & !(ASYNC | INVALIDATE | SYNC) != 0 || flags & (ASYNC | SYNC) == ASYNC | SYNC {
         return Err(Errno::EINVAL.into());
     }
-    call.space().sync(address, len, flags & INVALIDATE != 0)?;
+    call.space()?.sync(address, len, flags & INVALIDATE != 0)?;
     Ok(0)
 }
 
@@ -130,7 +130,7 @@ pub fn mincore(call: &mut Call<'_>, address: usize, len: usize, vector: usize) -
     while done < pages {
         let count = PIECE.min(pages - done);
         let Some(piece) = bytes.get_mut(..count) else { break };
-        call.space().resident(address + done * PAGE_SIZE, piece)?;
+        call.space()?.resident(address + done * PAGE_SIZE, piece)?;
         UserSlice::new(vector.saturating_add(done), count).write(piece)?;
         done += count;
     }
@@ -138,7 +138,7 @@ pub fn mincore(call: &mut Call<'_>, address: usize, len: usize, vector: usize) -
 }
 
 pub fn mlock(call: &mut Call<'_>, address: usize, len: usize) -> Outcome {
-    call.space().lock(address, len, true)?;
+    call.space()?.lock(address, len, true)?;
     Ok(0)
 }
 
@@ -147,12 +147,12 @@ pub fn mlock2(call: &mut Call<'_>, address: usize, len: usize, flags: u32) -> Ou
     if flags & !ONFAULT != 0 {
         return Err(Errno::EINVAL.into());
     }
-    call.space().lock(address, len, flags & ONFAULT == 0)?;
+    call.space()?.lock(address, len, flags & ONFAULT == 0)?;
     Ok(0)
 }
 
 pub fn munlock(call: &mut Call<'_>, address: usize, len: usize) -> Outcome {
-    call.space().unlock(address, len)?;
+    call.space()?.unlock(address, len)?;
     Ok(0)
 }
 
@@ -163,11 +163,11 @@ pub fn mlockall(call: &mut Call<'_>, flags: u32) -> Outcome {
     if flags == 0 || flags == ONFAULT || flags & !(CURRENT | FUTURE | ONFAULT) != 0 {
         return Err(Errno::EINVAL.into());
     }
-    call.space().lock_all(flags & CURRENT != 0, flags & FUTURE != 0, flags & ONFAULT == 0)?;
+    call.space()?.lock_all(flags & CURRENT != 0, flags & FUTURE != 0, flags & ONFAULT == 0)?;
     Ok(0)
 }
 
 pub fn munlockall(call: &mut Call<'_>) -> Outcome {
-    call.space().unlock_all();
+    call.space()?.unlock_all();
     Ok(0)
 }

@@ -3,7 +3,7 @@
 use abi::{Errno, Result};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use fs::{FileSystem, LookupFlags, MountFlags};
+use fs::{FileSystem, LookupFlags, MountFlags, Path};
 
 use super::paths::{self, Base};
 use crate::call::{Call, Outcome};
@@ -32,7 +32,7 @@ pub fn mount(call: &mut Call<'_>, source: usize, target: usize, kind: usize, fla
     let flags = if flags & 0xffff_0000 == MS_MAGIC { flags & 0xffff } else { flags };
     let mount_flags = MountFlags::from_bits_truncate(flags as u32);
     if flags & MS_REMOUNT != 0 {
-        fs::mount::remount(&at, mount_flags)?;
+        remount(&at, mount_flags)?;
     } else if flags & MS_BIND != 0 {
         let from = paths::resolve(call, Base::Working, &source, LookupFlags::FOLLOW_LAST)?;
         fs::mount::bind(&from, &at)?;
@@ -46,6 +46,15 @@ pub fn mount(call: &mut Call<'_>, source: usize, target: usize, kind: usize, fla
         fs::mount::mount(file_system(&kind, &options)?, &at, source, mount_flags)?;
     }
     Ok(0)
+}
+
+/// MS_REMOUNT: EINVAL unless the path is a mount's root.
+fn remount(at: &Path, flags: MountFlags) -> Result<()> {
+    if !Arc::ptr_eq(at.dentry(), at.mount().root()) {
+        return Err(Errno::EINVAL);
+    }
+    at.mount().set_flags(flags);
+    Ok(())
 }
 
 /// A new file system of a type; ENODEV for a type that /proc/filesystems does not list.

@@ -3,7 +3,6 @@
 use abi::stat::OpenHow;
 use abi::{Errno, Result};
 use alloc::collections::BTreeMap;
-use alloc::format;
 use alloc::sync::Arc;
 use fs::{OpenFile, OpenFlags, Opened, PendingOpen};
 use memory::{PAGE_SIZE, UserPtr, UserSlice};
@@ -29,7 +28,6 @@ fn open_at(call: &Call<'_>, base: Base, path: usize, flags: u32, mode: u32) -> O
     let path = paths::read(path)?;
     let start = paths::start(call, base, &path)?;
     let flags = OpenFlags::from_bits_retain(flags & KNOWN) | OpenFlags::LARGEFILE;
-    call.check_descriptor_limit()?;
     match call.fs()?.open(&call.thread.credentials(), start.as_ref(), &path, flags, mode)? {
         Opened::Ready(file) => Ok(install(call, file, flags)?),
         Opened::Waiting(pending) => {
@@ -116,11 +114,8 @@ pub fn pipe(call: &mut Call<'_>, fds: usize) -> Outcome {
 pub fn pipe2(call: &mut Call<'_>, fds: usize, flags: u32) -> Outcome {
     let allowed = OpenFlags::CLOEXEC | OpenFlags::NONBLOCK | OpenFlags::DIRECT;
     let flags = OpenFlags::from_bits(flags).filter(|flags| allowed.contains(*flags)).ok_or(Errno::EINVAL)?;
-    if flags.contains(OpenFlags::DIRECT) {
-        // Packet mode is optional in Linux as well.
-        return Err(Errno::EINVAL.into());
-    }
-    let (reader, writer) = fs::pipe::open_pair(flags)?;
+    let who = call.thread.credentials();
+    let (reader, writer) = fs::pipe::pipe(who.fsuid, who.fsgid, flags)?;
     let close_on_exec = flags.contains(OpenFlags::CLOEXEC);
     let read_fd = call.install(reader, close_on_exec)?;
     let write_fd = match call.install(writer, close_on_exec) {
@@ -151,7 +146,7 @@ pub fn memfd_create(call: &mut Call<'_>, name: usize, flags: u32) -> Outcome {
         Errno::ENAMETOOLONG => Errno::EINVAL,
         other => other,
     })?;
-    let name = format!("memfd:{}", alloc::string::String::from_utf8_lossy(&name));
-    let file = crate::start::memory_file(&name)?;
+    let who = call.thread.credentials();
+    let file = fs::tmpfs::memory_file(&name, who.fsuid, who.fsgid)?;
     Ok(call.install(file, flags & CLOEXEC != 0)? as usize)
 }

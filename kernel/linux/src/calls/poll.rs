@@ -126,12 +126,9 @@ pub fn ppoll(call: &mut Call<'_>, fds: usize, count: u32, timeout: usize, mask: 
 pub async fn ppoll_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Result<usize> {
     let deadline = read_timeout(args[2])?.map(|timeout| arch::clock::now().saturating_add(timeout));
     if let Some(mask) = super::signals::read_optional_mask(args[3], args[4])? {
-        call.thread.set_temporary_mask(mask);
+        process::signal::with_temporary_mask(call.thread, mask);
     }
     let result = wait(call, args[0], args[1] as u32, deadline).await;
     write_remaining(args[2], deadline);
-    if result.is_ok() {
-        call.thread.restore_mask();
-    }
     result.map_err(|errno| if errno == Errno::ERESTARTSYS { Errno::ERESTARTNOHAND } else { errno })
 }

@@ -153,7 +153,7 @@ fn check_who(call: &Call<'_>, which: i32, who: i32) -> Result<()> {
     const PRIO_USER: i32 = 2;
     match which {
         PRIO_PROCESS => target(call, who).map(|_| ()).map_err(|_| Errno::ESRCH),
-        PRIO_PGRP if who == 0 || process::identity::group_exists(who as u32) => Ok(()),
+        PRIO_PGRP if who == 0 || process::identity::session_of_group(who as u32).is_some() => Ok(()),
         PRIO_USER if who == 0 || process::accounts::threads_of(who as u32) > 0 => Ok(()),
         PRIO_PGRP | PRIO_USER => Err(Errno::ESRCH),
         _ => Err(Errno::EINVAL),

@@ -51,7 +51,7 @@ impl Sets {
                 }
             }
             if !events.is_empty() {
-                let file = call.thread.file(fd as i32)?;
+                let file = call.file(fd as i32)?;
                 sets.fds.push(fd);
                 sets.interests.push(Interest { file, events });
             }
@@ -161,12 +161,9 @@ pub fn pselect6(call: &mut Call<'_>, count: i32, read: usize, write: usize, exce
 pub async fn pselect6_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Result<usize> {
     let deadline = read_timeout(args[4])?.map(|timeout| arch::clock::now().saturating_add(timeout));
     if let Some(mask) = read_mask(args[5])? {
-        call.thread.set_temporary_mask(mask);
+        process::signal::with_temporary_mask(call.thread, mask);
     }
     let result = wait(call, &args, deadline).await;
     write_remaining(args[4], deadline);
-    if result.is_ok() {
-        call.thread.restore_mask();
-    }
     result.map_err(|errno| if errno == Errno::ERESTARTSYS { Errno::ERESTARTNOHAND } else { errno })
 }

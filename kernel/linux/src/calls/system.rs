@@ -90,7 +90,7 @@ pub fn sysinfo(_: &mut Call<'_>, info: usize) -> Outcome {
         loads: crate::load_average::fixed_point().map(|load| load << 5),
         total_ram: bytes(frames.total),
         free_ram: bytes(frames.free),
-        processes: process::thread_count().min(u16::MAX as usize) as u16,
+        processes: process::tree::counts().1.min(u32::from(u16::MAX)) as u16,
         unit: 1,
         ..Sysinfo::default()
     };

@@ -1,1 +1,117 @@
+//! The buddy allocator against a bitmap, and the pool as a whole.
 
+use super::*;
+use crate::testing::{Random, rounds, serial};
+
+/// A fresh allocator over `count` frames, none of them given yet.
+fn fresh(count: usize) -> Buddy {
+    let infos: Vec<FrameInfo> = (0..count).map(|_| FrameInfo::default()).collect();
+    Buddy::new(infos.leak())
+}
+
+#[test]
+fn whole_range_comes_back_merged() {
+    let mut buddy = fresh(5000);
+    assert_eq!(buddy.add_range(1, 5000), 4999);
+    let before = buddy.blocks();
+    let mut taken = Vec::new();
+    while let Some(number) = buddy.allocate(0) {
+        taken.push(number);
+    }
+    assert_eq!((taken.len(), buddy.free_frames()), (4999, 0));
+    for number in taken {
+        assert!(buddy.free(number, 0));
+    }
+    assert_eq!(buddy.blocks(), before, "all blocks are merged again");
+}
+
+#[test]
+fn blocks_are_aligned_and_never_overlap() {
+    let count = 3000;
+    let mut buddy = fresh(count);
+    buddy.add_range(7, count as u32);
+    let before = (buddy.blocks(), buddy.free_frames());
+    let random = Random::new(1);
+    let mut used = vec![false; count];
+    let mut live: Vec<(u32, usize)> = Vec::new();
+    for _ in 0..rounds(20_000) {
+        if random.chance(2) || live.is_empty() {
+            let order = random.below(if random.chance(8) { ORDERS } else { 4 });
+            if let Some(number) = buddy.allocate(order) {
+                assert_eq!(number % (1 << order), 0, "aligned to its size");
+                for frame in number..number + (1 << order) {
+                    assert!(!used[frame as usize] && frame >= 7, "frame {frame} was handed out twice or never given");
+                    used[frame as usize] = true;
+                }
+                live.push((number, order));
+            } else {
+                // Refused means: no aligned run of that size is free.
+                let size = 1usize << order;
+                let free_run = (0..count / size).any(|run| run * size >= 7 && !used[run * size..(run + 1) * size].contains(&true));
+                assert!(!free_run, "an order {order} block was free but not found");
+            }
+        } else {
+            let (number, order) = live.swap_remove(random.below(live.len()));
+            assert!(buddy.free(number, order));
+            used[number as usize..number as usize + (1 << order)].fill(false);
+        }
+        assert_eq!(buddy.free_frames(), before.1 - used.iter().filter(|used| **used).count());
+    }
+    for (number, order) in live {
+        assert!(buddy.free(number, order));
+    }
+    assert_eq!((buddy.blocks(), buddy.free_frames()), before);
+}
+
+#[test]
+fn a_block_is_not_freed_twice() {
+    let mut buddy = fresh(64);
+    buddy.add_range(1, 64);
+    let (a, _b) = (buddy.allocate(0).unwrap(), buddy.allocate(0).unwrap());
+    assert!(buddy.free(a, 0));
+    let free = buddy.free_frames();
+    assert!(!buddy.free(a, 0), "freed twice");
+    assert!(!buddy.free(1 << 20, 0), "no such frame");
+    assert!(!buddy.free(3, 1), "not aligned");
+    assert!(!buddy.free(4, ORDERS), "no such order");
+    assert_eq!(buddy.free_frames(), free);
+    assert_eq!(buddy.allocate(ORDERS), None);
+    assert_eq!(buddy.allocate(usize::MAX), None);
+}
+
+#[test]
+fn the_reserve_is_for_the_kernel() {
+    let _serial = serial();
+    let before = stats();
+    let mut pages = Vec::new();
+    while let Ok(page) = crate::Page::zeroed() {
+        pages.push(page);
+    }
+    assert_eq!(admit(), Err(Errno::ENOMEM));
+    assert_eq!(stats().free, before.reserve, "programs get everything but the reserve");
+    let frame = allocate(0).expect("the kernel still gets frames");
+    free(frame, 0);
+    drop(pages);
+    assert_eq!((stats(), admit()), (before, Ok(())));
+}
+
+#[test]
+fn pages_count_their_references() {
+    let _serial = serial();
+    let before = stats();
+    let page = crate::Page::zeroed().unwrap();
+    page.write(4090, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    let mut bytes = [9; 8];
+    assert_eq!(page.read(4090, &mut bytes), 6);
+    assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 9, 9]);
+    let second = page.clone();
+    assert_eq!((page.refs(), page.is_exclusive()), (2, false));
+    let copy = page.copy().unwrap();
+    drop(page);
+    assert!(second.is_exclusive());
+    second.fill(4000, 1000, 7);
+    copy.read(4090, &mut bytes);
+    assert_eq!(bytes[..6], [1, 2, 3, 4, 5, 6]);
+    drop((second, copy));
+    assert_eq!(stats(), before);
+}

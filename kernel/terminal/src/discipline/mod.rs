@@ -14,11 +14,11 @@ mod receive;
 #[cfg(test)]
 mod tests;
 
-use abi::termios::{Input, Local, Termios, cc};
+use abi::termios::{Input, Local, Output, Termios, cc};
 use abi::{Result, SignalSet};
 use echo::Echo;
-pub use queue::QUEUE_SIZE;
 use queue::InputQueue;
+pub use queue::QUEUE_SIZE;
 pub use read::{ReadMode, ReadPart};
 pub use receive::Item;
 
@@ -172,12 +172,25 @@ impl Discipline {
         }
     }
 
+    /// Whether a program's bytes may go out now: output isn't stopped, and no echo waits that must come first.
+    pub fn accepts_output(&self) -> bool {
+        !self.stopped && self.echo.is_empty()
+    }
+
+    /// How many bytes a program may send when the device has room for `space`, however much output processing makes of each.
+    pub fn output_budget(&self, space: usize) -> usize {
+        let flags = self.termios.output();
+        let longest = match (flags.contains(Output::OPOST), flags & Output::TABDLY == Output::XTABS) {
+            (false, _) => 1,
+            (true, false) => 2,
+            (true, true) => 8,
+        };
+        space / longest
+    }
+
     /// Sends a program's bytes through output processing. `space` is what the device takes; `emit` gets the result in pieces. Returns
-    /// how many of `bytes` were used up. Nothing is taken while output is stopped or echo still waits for the device.
+    /// how many of `bytes` were used up.
     pub fn write(&mut self, bytes: &[u8], space: usize, emit: &mut dyn FnMut(&[u8])) -> usize {
-        if self.stopped || !self.echo.is_empty() {
-            return 0;
-        }
         let mut left = space;
         for (done, &byte) in bytes.iter().enumerate() {
             let fits = self.echo.cursor.process(&self.termios, byte, left, &mut |out| {

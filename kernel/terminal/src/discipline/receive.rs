@@ -30,6 +30,14 @@ impl Discipline {
         bytes.len()
     }
 
+    /// How many bytes `receive` certainly takes now. `usize::MAX` in a line without end, whose surplus is dropped.
+    pub fn input_room(&self) -> usize {
+        if self.is_endless_line() {
+            return usize::MAX;
+        }
+        self.free_slots().saturating_sub(1)
+    }
+
     /// Takes one item; false when there is no room for it.
     pub fn receive_item(&mut self, item: Item, effects: &mut Effects) -> bool {
         if !self.make_room() {
@@ -58,20 +66,28 @@ impl Discipline {
     /// Whether a byte that comes in now has a place. One slot stays free, so that a line of 4095 bytes still gets its newline. A line
     /// that is longer loses its last byte for each that follows: the reader can't finish it, so waiting would be for ever.
     fn make_room(&mut self) -> bool {
-        let free = QUEUE_SIZE.saturating_sub(self.queue.len());
-        // With PARMRK one byte may become three.
-        let room = if self.has_input(Input::PARMRK) { free.div_ceil(3) } else { free };
+        let room = self.free_slots();
         if room > 1 {
             return true;
         }
-        let endless_line = self.has_local(Local::ICANON) && self.queue.complete() == 0;
-        if !endless_line {
+        if !self.is_endless_line() {
             return false;
         }
         if room == 0 {
             self.queue.head = self.queue.head.wrapping_sub(1);
         }
         true
+    }
+
+    /// Free places in the queue, counting three for each byte with PARMRK, which one byte may become.
+    fn free_slots(&self) -> usize {
+        let free = QUEUE_SIZE.saturating_sub(self.queue.len());
+        if self.has_input(Input::PARMRK) { free.div_ceil(3) } else { free }
+    }
+
+    /// Only an unfinished line is in the queue.
+    fn is_endless_line(&self) -> bool {
+        self.has_local(Local::ICANON) && self.queue.complete() == 0
     }
 
     /// ISTRIP and IUCLC.

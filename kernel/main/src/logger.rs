@@ -1,0 +1,55 @@
+//! The kernel's log: lines like dmesg's on the debug console, `[    0.001234] info: text`.
+
+use core::fmt::{self, Write};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+struct Logger;
+
+/// Writes to the debug console.
+pub struct Console;
+
+impl Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        arch::console::write(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let level = match record.level() {
+            Level::Error => "error",
+            Level::Warn => "warning",
+            Level::Info => "info",
+            Level::Debug => "debug",
+            Level::Trace => "trace",
+        };
+        // A line of an interrupt handler must not land within another's.
+        let _hold = arch::interrupts::hold();
+        let microseconds = arch::clock::now() / 1000;
+        // Writing to the console can't fail.
+        let _ = writeln!(Console, "[{:5}.{:06}] {level}: {}", microseconds / 1_000_000, microseconds % 1_000_000, record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+/// Sends the rooms' messages to the debug console from now on.
+pub fn initialise(level: LevelFilter) {
+    static LOGGER: Logger = Logger;
+    // Fails only if there is a logger already, which is this one.
+    let _ = log::set_logger(&LOGGER);
+    set_level(level);
+}
+
+/// Shows messages up to this level.
+pub fn set_level(level: LevelFilter) {
+    log::set_max_level(level);
+}

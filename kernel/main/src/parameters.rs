@@ -1,0 +1,181 @@
+//! What the command line asks for.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use log::LevelFilter;
+
+use crate::command_line::{Word, words};
+
+/// How the program's standard streams are connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stdio {
+    /// To the console, a terminal.
+    #[default]
+    Terminal,
+    /// To the raw host channels.
+    Pipe,
+}
+
+/// All parameters of the kernel, and what is left for init.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameters {
+    /// `loglevel=`, `quiet`, `debug`: which messages are shown. Numbers are Linux's: a message is shown when its severity is below.
+    pub log_level: LevelFilter,
+    /// `ktest=`: the in-kernel test to run instead of anything else.
+    pub kernel_test: Option<String>,
+    /// `trace`: whether system calls are shown.
+    pub trace: bool,
+    /// `init=`: the program that is process 1. Without it the kernel itself is.
+    pub init: Option<String>,
+    /// Arguments for init: unknown words, and all behind `--`.
+    pub init_arguments: Vec<String>,
+    /// Environment for init: unknown words of the form `NAME=VALUE`.
+    pub init_environment: Vec<String>,
+    /// `pollux.stdio=tty|pipe`.
+    pub stdio: Stdio,
+    /// `pollux.winsize=ROWSxCOLS`: the terminal's size as rows and columns.
+    pub window: Option<(u16, u16)>,
+    /// `pollux.args=`: the program and its arguments.
+    pub arguments: Vec<Vec<u8>>,
+    /// `pollux.env=`: its environment.
+    pub environment: Vec<Vec<u8>>,
+    /// `pollux.cwd=`: its working directory.
+    pub directory: Option<Vec<u8>>,
+    /// `console=`: devices in the order in which they were named; the last one is /dev/console.
+    pub consoles: Vec<String>,
+}
+
+impl Default for Parameters {
+    fn default() -> Parameters {
+        Parameters {
+            log_level: LevelFilter::Info,
+            kernel_test: None,
+            trace: false,
+            init: None,
+            init_arguments: Vec::new(),
+            init_environment: Vec::new(),
+            stdio: Stdio::default(),
+            window: None,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            directory: None,
+            consoles: Vec::new(),
+        }
+    }
+}
+
+/// The level that a `loglevel=` number stands for.
+fn level(number: &str) -> Option<LevelFilter> {
+    Some(match number.parse::<u32>().ok()? {
+        0..=3 => LevelFilter::Off,
+        4 => LevelFilter::Error,
+        5 | 6 => LevelFilter::Warn,
+        7 => LevelFilter::Info,
+        8 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    })
+}
+
+/// Decodes `%XX`. What isn't two hexadecimal digits behind a `%` stays as it is.
+pub fn percent_decode(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        let digit = |at: usize| behind.get(at).and_then(|&byte| char::from(byte).to_digit(16));
+        match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push((high * 16 + low) as u8);
+                rest = &behind[2..];
+            }
+            _ => {
+                decoded.push(first);
+                rest = behind;
+            }
+        }
+    }
+    decoded
+}
+
+/// A comma-separated list of percent-encoded texts; the empty text is the empty list.
+fn list(text: &str) -> Vec<Vec<u8>> {
+    if text.is_empty() { Vec::new() } else { text.split(',').map(percent_decode).collect() }
+}
+
+fn window(text: &str) -> Option<(u16, u16)> {
+    let (rows, columns) = text.split_once('x')?;
+    Some((rows.parse().ok()?, columns.parse().ok()?))
+}
+
+impl Parameters {
+    /// Reads a command line. Values that make no sense are ignored, as in Linux.
+    pub fn parse(line: &str) -> Parameters {
+        let mut parameters = Parameters::default();
+        for word in words(line) {
+            if word.for_init {
+                parameters.init_arguments.push(word.text.to_string());
+            } else {
+                parameters.take(word);
+            }
+        }
+        parameters
+    }
+
+    fn take(&mut self, word: Word<'_>) {
+        let value = word.value.unwrap_or("");
+        match (word.name, word.value) {
+            ("loglevel", Some(number)) => self.log_level = level(number).unwrap_or(self.log_level),
+            ("quiet", None) => self.log_level = LevelFilter::Error,
+            ("debug", None) => self.log_level = LevelFilter::Debug,
+            ("ktest", Some(_)) => self.kernel_test = Some(value.to_string()),
+            ("trace", _) => self.trace = !matches!(value, "0" | "off"),
+            ("init", Some(_)) => self.init = Some(value.to_string()),
+            ("console", Some(_)) => self.consoles.push(value.to_string()),
+            ("pollux.stdio", _) => self.stdio = if value == "pipe" { Stdio::Pipe } else { Stdio::Terminal },
+            ("pollux.winsize", _) => self.window = window(value),
+            ("pollux.args", _) => self.arguments = list(value),
+            ("pollux.env", _) => self.environment = list(value),
+            ("pollux.cwd", _) => self.directory = (!value.is_empty()).then(|| percent_decode(value)),
+            // Names with a dot belong to some module, never to init.
+            (name, _) if name.contains('.') => {}
+            (_, Some(_)) => self.init_environment.push(word.text.to_string()),
+            (_, None) => self.init_arguments.push(word.text.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_the_host_command_sends() {
+        let line = "pollux.stdio=pipe pollux.winsize=25x80 pollux.args=sh,-c,echo%20%22a%2Cb%22,%C3%A9 pollux.env=A%3Db,C%3D pollux.cwd=/tmp%20x loglevel=8 trace";
+        let parameters = Parameters::parse(line);
+        assert_eq!(parameters.stdio, Stdio::Pipe);
+        assert_eq!(parameters.window, Some((25, 80)));
+        assert_eq!(parameters.arguments, [&b"sh"[..], b"-c", b"echo \"a,b\"", "é".as_bytes()]);
+        assert_eq!(parameters.environment, [&b"A=b"[..], b"C="]);
+        assert_eq!(parameters.directory.as_deref(), Some(&b"/tmp x"[..]));
+        assert_eq!(parameters.log_level, LevelFilter::Debug);
+        assert!(parameters.trace);
+    }
+
+    #[test]
+    fn unknown_words_are_for_init() {
+        let parameters = Parameters::parse("init=/bin/sh single TERM=vt100 module.option=1 console=ttyS0 -- -c exit");
+        assert_eq!(parameters.init.as_deref(), Some("/bin/sh"));
+        assert_eq!(parameters.init_arguments, ["single", "-c", "exit"]);
+        assert_eq!(parameters.init_environment, ["TERM=vt100"]);
+        assert_eq!(parameters.consoles, ["ttyS0"]);
+    }
+
+    #[test]
+    fn nonsense_is_ignored() {
+        let parameters = Parameters::parse("loglevel=many pollux.winsize=axb pollux.args= pollux.cwd=");
+        assert_eq!(parameters, Parameters::default());
+        assert_eq!(percent_decode("%"), b"%");
+        assert_eq!(percent_decode("%4"), b"%4");
+        assert_eq!(percent_decode("%zz%41"), b"%zzA");
+        assert_eq!(Parameters::parse("pollux.args=a,,b").arguments, [&b"a"[..], b"", b"b"]);
+    }
+}
