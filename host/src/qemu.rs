@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,6 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 /// The machines that Pollux runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Machine {
-    // No comments that clap would show: one line of help says it all.
     Q35,
     Microvm,
 }
@@ -31,13 +31,21 @@ pub enum Initrd {
 impl Initrd {
     /// Puts an archive into memory that QEMU can open.
     pub fn in_memory(archive: &[u8]) -> Result<Initrd> {
-        use std::io::Write;
-        let mut file =
-            File::from(rustix::fs::memfd_create("initrd", rustix::fs::MemfdFlags::CLOEXEC).context("cannot make a memory file")?);
-        file.write_all(archive)?;
-        Ok(Initrd::Memory(file))
+        Ok(Initrd::Memory(memory_file(archive)?))
     }
 }
+
+/// A file without a name that holds `content`.
+fn memory_file(content: &[u8]) -> Result<File> {
+    let file = rustix::fs::memfd_create("pollux", rustix::fs::MemfdFlags::CLOEXEC).context("cannot make a memory file")?;
+    let mut file = File::from(file);
+    file.write_all(content)?;
+    Ok(file)
+}
+
+/// Longer command lines overrun a buffer of QEMU's boot ROM on q35, so they go to the guest by a file in the firmware
+/// configuration device, which the kernel reads as a part of its command line.
+const LONGEST_APPEND: usize = 2000;
 
 /// Values that QEMU leaves with through the exit port: the guest writes v, QEMU's status is 2 v + 1.
 pub const LEFT_ORDERLY: i32 = 33;
@@ -68,8 +76,9 @@ pub struct Channels {
 const QUICK_FIRMWARE: &str = "/usr/share/qemu/qboot.rom";
 
 impl Configuration {
-    /// QEMU's arguments. The numbers are those of open files that QEMU inherits: COM1, COM2, the debug console; the initrd.
-    fn arguments(&self, [com1, com2, debug]: [i32; 3], memory: Option<i32>) -> Vec<OsString> {
+    /// QEMU's arguments. The numbers are those of open files that QEMU inherits: COM1, COM2, the debug console; the initrd; the
+    /// command line, when it is too long to be an argument.
+    fn arguments(&self, [com1, com2, debug]: [i32; 3], memory: Option<i32>, parameters: Option<i32>) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = Vec::new();
         let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
         match self.machine {
@@ -99,7 +108,10 @@ impl Configuration {
             (Initrd::Memory(_), Some(file)) => add_path("-initrd", format!("/proc/self/fd/{file}").into()),
             _ => {}
         }
-        add_path("-append", self.command_line.clone().into());
+        match parameters {
+            Some(file) => add_path("-fw_cfg", format!("name=opt/pollux/append,file=/proc/self/fd/{file}").into()),
+            None => add_path("-append", self.command_line.clone().into()),
+        }
         arguments
     }
 
@@ -109,13 +121,19 @@ impl Configuration {
             Initrd::Memory(file) => Some(OwnedFd::from(file.try_clone()?)),
             _ => None,
         };
+        let parameters = match self.command_line.len() > LONGEST_APPEND {
+            true => Some(OwnedFd::from(memory_file(self.command_line.as_bytes())?)),
+            false => None,
+        };
+        let number = |file: &Option<OwnedFd>| file.as_ref().map(AsRawFd::as_raw_fd);
         let Channels { com1, com2, debug } = channels;
         let mut command = Command::new(qemu);
-        command.args(self.arguments([com1.as_raw_fd(), com2.as_raw_fd(), debug.as_raw_fd()], memory.as_ref().map(AsRawFd::as_raw_fd)));
+        let ports = [com1.as_raw_fd(), com2.as_raw_fd(), debug.as_raw_fd()];
+        command.args(self.arguments(ports, number(&memory), number(&parameters)));
         // Signals of the terminal are ours to handle, hence a process group of its own.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         // The files live in the closure and are closed on our side with the command, at the end of this function.
-        let inherited: Vec<OwnedFd> = [com1, com2, debug].into_iter().chain(memory).collect();
+        let inherited: Vec<OwnedFd> = [com1, com2, debug].into_iter().chain(memory).chain(parameters).collect();
         let prepare = move || {
             set_parent_process_death_signal(Some(Signal::KILL))?;
             inherited.iter().try_for_each(|file| fcntl_setfd(file, FdFlags::empty()))?;
@@ -153,7 +171,7 @@ mod tests {
     }
 
     fn words(configuration: &Configuration) -> Vec<String> {
-        configuration.arguments([10, 11, 12], None).iter().map(|word| word.to_string_lossy().into_owned()).collect()
+        configuration.arguments([10, 11, 12], None, None).iter().map(|word| word.to_string_lossy().into_owned()).collect()
     }
 
     #[test]

@@ -1,1 +1,7 @@
-//! (under construction)
+//! What the integration tests share: running the `pollux` command, the same command line on the machine's own Linux, a
+//! pseudo-terminal to type at, and the tables of test cases.
+
+pub mod cases;
+pub mod command;
+pub mod pseudo_terminal;
+pub mod reference;

@@ -51,13 +51,16 @@ pub struct Registers {
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub struct UserContext {
-    /// Base of the FS segment: thread-local storage. Addresses at or above `USER_END` are loaded as 0.
+    /// Base of the FS segment; to be set by [`UserContext::set_fs_base`].
     pub fs_base: u64,
     /// The general registers.
     pub registers: Registers,
-    /// Base of the GS segment. Addresses at or above `USER_END` are loaded as 0.
+    /// Base of the GS segment; to be set by [`UserContext::set_gs_base`].
     pub gs_base: u64,
     pub(crate) fpu: Option<FpuArea>,
+    /// What the CPU gave out when it last loaded this context's bases and armed the FPU for it; 0 if that must be done.
+    #[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "the hosted tree loads nothing"))]
+    pub(crate) ticket: u64,
 }
 
 /// What a signal frame held as floating-point state can't be that.
@@ -89,7 +92,7 @@ impl UserContext {
             orig_rax: u64::MAX,
             ..Registers::default()
         };
-        UserContext { fs_base: 0, registers, gs_base: 0, fpu: None }
+        UserContext { fs_base: 0, registers, gs_base: 0, fpu: None, ticket: 0 }
     }
 
     /// After [`Trap::Syscall`](crate::user::Trap): the number of the call.
@@ -111,13 +114,35 @@ impl UserContext {
         self.registers.rax = value;
     }
 
+    /// The base of the FS segment: thread-local storage.
+    pub fn fs_base(&self) -> u64 {
+        self.fs_base
+    }
+
+    /// Sets the base of the FS segment. Addresses at or above `USER_END` are loaded as 0.
+    pub fn set_fs_base(&mut self, base: u64) {
+        self.fs_base = base;
+        self.ticket = 0;
+    }
+
+    /// The base of the GS segment.
+    pub fn gs_base(&self) -> u64 {
+        self.gs_base
+    }
+
+    /// Sets the base of the GS segment. Addresses at or above `USER_END` are loaded as 0.
+    pub fn set_gs_base(&mut self, base: u64) {
+        self.gs_base = base;
+        self.ticket = 0;
+    }
+
     /// A copy, floating-point state included, for a new thread. None when memory is out.
     pub fn duplicate(&self) -> Option<UserContext> {
         let fpu = match &self.fpu {
             Some(area) => Some(FpuArea::with_image(&area.image())?),
             None => None,
         };
-        Some(UserContext { fs_base: self.fs_base, registers: self.registers, gs_base: self.gs_base, fpu })
+        Some(UserContext { fs_base: self.fs_base, registers: self.registers, gs_base: self.gs_base, fpu, ticket: 0 })
     }
 
     /// Bytes that [`UserContext::fpu_bytes`] gives on this machine.

@@ -43,6 +43,8 @@ pub struct Dentry {
     inode: Arc<dyn Inode>,
     file_type: FileType,
     flags: AtomicU32,
+    /// Where in the ring of recent entries it was put; only a hint.
+    recent_slot: AtomicU32,
     link: SpinLock<Link>,
     children: SpinLock<Option<Box<Children>>>,
     /// Held while the names in this directory change, and while a name that is not in `children` is looked up.
@@ -68,6 +70,7 @@ impl Dentry {
             file_type: inode.file_type(),
             inode,
             flags: AtomicU32::new(0),
+            recent_slot: AtomicU32::new(0),
             link: SpinLock::new(Link { parent, name }),
             children: SpinLock::new(None),
             turn: Turn::new(),
@@ -161,6 +164,8 @@ impl Dentry {
     /// Takes the name away from `child`; its users keep it as a deleted file. The caller holds the turn.
     pub(crate) fn detach(&self, child: &Arc<Dentry>) {
         child.flags.fetch_or(DELETED, Ordering::AcqRel);
+        // Else the ring would keep the file's storage.
+        recent::forget(child);
         self.forget(&child.name(), Arc::as_ptr(child));
     }
 
@@ -244,7 +249,15 @@ pub(crate) mod recent {
     /// Keeps `dentry` alive until [`SLOTS`] others were looked up after it.
     pub fn remember(dentry: &Arc<Dentry>) {
         let slot = NEXT.fetch_add(1, Ordering::Relaxed) % SLOTS;
+        dentry.recent_slot.store(slot as u32, Ordering::Relaxed);
         let old = RING.lock().get_mut(slot).and_then(|place| place.replace(dentry.clone()));
+        drop(old);
+    }
+
+    /// Lets `dentry` go, if it is in the ring.
+    pub fn forget(dentry: &Arc<Dentry>) {
+        let slot = dentry.recent_slot.load(Ordering::Relaxed) as usize;
+        let old = RING.lock().get_mut(slot).and_then(|place| place.take_if(|kept| Arc::ptr_eq(kept, dentry)));
         drop(old);
     }
 

@@ -37,8 +37,12 @@ pub mod random;
 mod remove;
 mod rename;
 pub mod synthetic;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod tmpfs;
-mod turn;
+pub mod turn;
 mod walk;
 pub mod wall_clock;
 
@@ -56,4 +60,5 @@ pub use open_file::{OpenFile, SETTABLE, Whence};
 pub use path::Path;
 pub use rename::RenameMode;
 pub use tmpfs::Tmpfs;
+pub use turn::{Turn, TurnGuard};
 pub use walk::{LINKS_MAX, LastKind, LookupFlags, Name, PATH_MAX, Parent};

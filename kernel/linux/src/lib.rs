@@ -18,7 +18,7 @@ pub mod call;
 pub mod calls;
 pub mod document;
 pub mod load_average;
-pub mod procfs;
+
 pub mod start;
 pub mod table;
 pub mod trace;

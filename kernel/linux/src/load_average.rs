@@ -30,6 +30,13 @@ fn decayed(load: u64, decay: u64, active: u64) -> u64 {
     (load * decay + active * ONE * (ONE - decay)) >> SHIFT
 }
 
+/// How many tasks wait for the processor. The sampling task is running, so it does not count itself.
+fn ready_count() -> u64 {
+    let mut ready = 0;
+    executor::tasks(&mut |task| ready += u64::from(task.state == executor::TaskState::Ready));
+    ready
+}
+
 /// The kernel task that samples; never ends.
 pub async fn sample_for_ever() {
     let mut next = arch::clock::now() + PERIOD;
@@ -37,7 +44,7 @@ pub async fn sample_for_ever() {
         executor::timer::sleep_until(next).await;
         // The next sample counts from the planned time, so a late wake-up does not stretch the averages.
         next += PERIOD;
-        let active = executor::ready_count() as u64;
+        let active = ready_count();
         for (load, decay) in LOADS.iter().zip(DECAY) {
             load.store(decayed(load.load(Ordering::Relaxed), decay, active), Ordering::Relaxed);
         }

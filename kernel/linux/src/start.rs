@@ -15,9 +15,10 @@ use arch::power::{self, ExitCode};
 use fs::{Credentials, FdTable, FileSystem, FsContext, LookupFlags, Mount, MountFlags, OpenFile, OpenFlags, Path, Tmpfs};
 use fs::tmpfs::TmpfsOptions;
 use process::Process;
+use process::init::FirstProgram;
 use terminal::Stdio;
 
-use crate::{Linux, load_average, procfs, trace};
+use crate::{Linux, load_average, trace};
 
 /// Where a program without a slash in its name is looked for.
 const SEARCH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -66,7 +67,7 @@ async fn run(options: Options) {
             status
         }
     };
-    process::init::kill_all().await;
+    process::signal::kill_all_except(0);
     power_off(status)
 }
 
@@ -80,12 +81,10 @@ fn failure(text: &str, errno: Errno) -> Failure {
     Failure { status: NO_SYSTEM, text: format!("{text}: {errno}") }
 }
 
+/// The number that a shell would show: 128 and the signal for a program that was killed.
 fn exit_status(status: WaitStatus) -> u8 {
-    match (status.exit_code(), status.signal()) {
-        (Some(code), _) => code,
-        (None, Some(signal)) => 128 + signal.number(),
-        (None, None) => NO_SYSTEM,
-    }
+    let (code, signal) = ((status.0 >> 8) as u8, (status.0 & 0x7f) as u8);
+    if signal == 0 { code } else { 128 + signal }
 }
 
 fn bring_up(options: Options) -> core::result::Result<Arc<Process>, Failure> {
@@ -95,10 +94,10 @@ fn bring_up(options: Options) -> core::result::Result<Arc<Process>, Failure> {
     open_standard_files(&context, options.stdio, &mut files).map_err(|errno| failure("no console", errno))?;
     let kernel_is_init = options.init.is_none();
     let mut program = options.init.unwrap_or(options.program);
-    let name = program.arguments.first().cloned().unwrap_or_else(|| SHELL.to_vec());
     if program.arguments.is_empty() {
-        program.arguments.push(name.clone());
+        program.arguments.push(SHELL.to_vec());
     }
+    let name = program.arguments.first().cloned().unwrap_or_default();
     let shown = String::from_utf8_lossy(&name).into_owned();
     let refused = |errno: Errno| Failure {
         status: if errno == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE },
@@ -112,9 +111,13 @@ fn bring_up(options: Options) -> core::result::Result<Arc<Process>, Failure> {
     let path = find_program(&context, &name).map_err(refused)?;
     let environment = environment(&program.environment);
     let terminal = if options.stdio == Stdio::Terminal { terminal::console() } else { None };
-    let first = process::init::First { context, files, path, arguments: program.arguments, environment, kernel_is_init };
-    let process = process::init::start::<Linux>(first).map_err(refused)?;
-    if let Some(terminal) = terminal {
+    if kernel_is_init {
+        process::init::become_init().map_err(|errno| failure("no first process", errno))?;
+    }
+    let first = FirstProgram { path: &path, argv: &program.arguments, envp: &environment, fs: context, files, own_session: true };
+    let process = process::init::spawn_program::<Linux>(first).map_err(refused)?;
+    // A real init opens its terminals itself.
+    if let Some(terminal) = terminal.filter(|_| kernel_is_init) {
         terminal.adopt(&process);
     }
     Ok(process)
@@ -162,10 +165,9 @@ fn mount_root(initrd: Option<&'static [u8]>) -> core::result::Result<Path, Failu
         .map_err(|error| Failure { status: NO_SYSTEM, text: format!("the initrd is damaged: {error}") })?;
     log::info!("root: {} entries, {} KiB of files", unpacked.entries, unpacked.bytes / 1024);
     let context = FsContext::new(root.clone());
-    let mounts: [(&str, &str, MountFlags); 3] = [
+    let mounts: [(&str, &str, MountFlags); 2] = [
         ("/dev", "devtmpfs", MountFlags::NO_SUID),
         ("/dev/pts", "devpts", MountFlags::NO_SUID | MountFlags::NO_EXEC),
-        ("/proc", "proc", MountFlags::NO_SUID | MountFlags::NO_DEV | MountFlags::NO_EXEC),
     ];
     for (place, kind, flags) in mounts {
         // A root without these directories is taken as it is.
@@ -182,7 +184,6 @@ pub fn new_file_system(kind: &[u8], options: &[u8]) -> Result<Arc<dyn FileSystem
         b"tmpfs" | b"ramfs" => Tmpfs::new(&TmpfsOptions::parse(options)?)?,
         b"devtmpfs" => fs::devices::create_devfs()?,
         b"devpts" => terminal::pty::devpts(),
-        b"proc" => procfs::instance()?,
         _ => return Err(Errno::ENODEV),
     })
 }

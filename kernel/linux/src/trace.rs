@@ -7,7 +7,7 @@ use alloc::string::String;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use memory::UserPtr;
+use memory::{UserPtr, UserSlice};
 
 use crate::argument::Kind;
 use crate::table::describe;
@@ -189,7 +189,7 @@ fn string(text: &mut String, address: usize) {
         text.push_str("NULL");
         return;
     }
-    match memory::read_c_string(address, abi::stat::PATH_MAX) {
+    match memory::user::read_c_string(address, abi::stat::PATH_MAX) {
         Ok(string) => quoted(text, &string, false),
         Err(_) => append(text, format_args!("{address:#x}")),
     }
@@ -215,7 +215,7 @@ fn bytes(text: &mut String, address: usize, length: usize) {
     let mut buffer = [0u8; SHOWN];
     let shown = length.min(SHOWN);
     let Some(buffer) = buffer.get_mut(..shown) else { return };
-    match memory::read_bytes(address, buffer) {
+    match UserSlice::new(address, shown).read(buffer) {
         Ok(()) => quoted(text, buffer, length > shown),
         Err(_) => append(text, format_args!("{address:#x}")),
     }

@@ -17,13 +17,14 @@ pub struct Page(NonZeroU32);
 impl Page {
     /// A new page full of zeros. ENOMEM when only the kernel's reserve is left.
     pub fn zeroed() -> Result<Page> {
-        let page = Page::undefined()?;
+        let page = Page::for_overwrite()?;
         frames::zero(page.frame());
         Ok(page)
     }
 
-    /// A new page whose content is whatever was there: the caller fills all of it before anyone can see it.
-    pub(crate) fn undefined() -> Result<Page> {
+    /// A new page whose content is whatever was there, perhaps another program's secrets: for callers that overwrite all of it, or that keep
+    /// count of what they wrote and show nothing else (pipes). ENOMEM as [`Page::zeroed`].
+    pub fn for_overwrite() -> Result<Page> {
         let frame = frames::allocate_admitted(0)?;
         let number = u32::try_from(frame.number()).ok().and_then(NonZeroU32::new);
         match (number, frames::info(frame.number())) {
@@ -38,7 +39,7 @@ impl Page {
 
     /// A new page with the same content.
     pub fn copy(&self) -> Result<Page> {
-        let copy = Page::undefined()?;
+        let copy = Page::for_overwrite()?;
         // SAFETY: two different frames, each mapped for its whole 4096 bytes; the new one belongs to nobody else.
         unsafe { phys_to_virt(copy.frame().address()).copy_from_nonoverlapping(self.pointer(), PAGE_SIZE) };
         Ok(copy)

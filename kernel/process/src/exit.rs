@@ -4,14 +4,16 @@
 //! `?` unwinds the call, and on the way back to user mode its loop ends and comes here. Whoever ends last ends the process.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use abi::process::WaitStatus;
 use abi::siginfo::{SigAction, SignalInfo, code};
 use abi::{Signal, SignalSet};
+use fs::OpenFile;
 use memory::AddressSpace;
 
-use crate::process::Shared;
+use crate::process::{Shared, SpaceUse};
 use crate::thread::work;
 use crate::times::{NANOS_PER_TICK, Usage};
 use crate::tree::{self, Tree, Zombie};
@@ -53,9 +55,15 @@ pub(crate) async fn finish(thread: &Arc<Thread>) {
 }
 
 /// Drops the thread's share of the descriptor table; the last one closes the files.
-pub(crate) async fn close_files(thread: &Thread) {
+async fn close_files(thread: &Thread) {
     let Some(table) = thread.set_files(None).and_then(Arc::into_inner) else { return };
-    for file in table.into_inner().take_all() {
+    drop_files(thread.process(), table.into_inner().take_all()).await;
+}
+
+/// Closes files that were taken out of a table: the process's record locks on them go, then the descriptions.
+pub(crate) async fn drop_files(process: &Process, files: Vec<Arc<OpenFile>>) {
+    for file in files {
+        fs::locks::release_process(&file, process.pid().into());
         drop(file);
         executor::budget::checkpoint(1).await;
     }
@@ -110,16 +118,13 @@ fn pass_on_signals(thread: &Arc<Thread>, shared: &Shared) {
     }
 }
 
-/// The process's memory goes, bit by bit; if others use it too it stays.
-async fn release_space(process: &Process) {
-    process.note_resident();
-    let Some(used) = process.replace_space(None) else { return };
+/// Gives up a process's use of an address space that isn't active here. The last user takes it apart, bit by bit.
+pub(crate) async fn clear_space(used: SpaceUse) {
     if Arc::into_inner(used.users).is_some() {
         while !used.space.clear_some(CLEAR_STEP) {
             executor::budget::checkpoint(CLEAR_STEP as u32).await;
         }
     }
-    AddressSpace::deactivate();
     drop(used.space);
 }
 
@@ -134,8 +139,13 @@ async fn end(process: &Arc<Process>) {
     process.status.store(status.0, Ordering::Release);
     let timers = core::mem::take(&mut *process.timers.lock());
     drop(timers);
-    release_space(process).await;
+    process.note_resident();
+    let used = process.replace_space(None);
+    AddressSpace::deactivate();
     release_vfork_parent(process);
+    if let Some(used) = used {
+        clear_space(used).await;
+    }
     *process.image.lock() = Arc::default();
     if process.leads_session()
         && let Some(terminal) = process.session().set_terminal(None)

@@ -23,7 +23,7 @@ const PAGE_FAULT: u8 = 14;
 
 /// A program touched memory that wasn't there. Mostly the address space resolves it; otherwise the thread gets its signal here, or must wait.
 pub(crate) fn page_fault(thread: &Arc<Thread>, address: usize, access: Access) -> Option<Wait> {
-    let Some(space) = thread.process().space() else { return None };
+    let space = thread.process().space()?;
     match space.fault(address, access) {
         Fault::Resolved => {
             thread.clock.minor_faults.fetch_add(1, Ordering::Relaxed);

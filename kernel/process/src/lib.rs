@@ -14,14 +14,14 @@
 extern crate alloc;
 
 pub mod accounts;
-//@pub mod clone;
-//@pub mod exec;
+pub mod clone;
+pub mod exec;
 pub mod exit;
 pub mod futex;
 pub mod identity;
 pub(crate) mod fault;
 pub mod image;
-//@pub mod init;
+pub mod init;
 pub mod interrupt;
 pub mod itimer;
 pub mod limits;
@@ -36,7 +36,7 @@ pub mod signal;
 pub mod thread;
 pub mod times;
 pub mod tree;
-//@pub mod wait;
+pub mod wait;
 
 pub use interrupt::{interruptible, interruptible_until, killable};
 pub use limits::{Limits, Resource};

@@ -92,6 +92,7 @@ pub struct Process {
     /// The largest resident set seen, in pages.
     pub(crate) max_resident: AtomicU64,
     dumpable: AtomicBool,
+    membarrier: AtomicBool,
     /// The real user, to whom queued signals are charged.
     pub(crate) account: AtomicU32,
     /// Runs no user code: the kernel's own init.
@@ -141,6 +142,7 @@ impl Process {
             has_executed: AtomicBool::new(false),
             max_resident: AtomicU64::new(0),
             dumpable: AtomicBool::new(true),
+            membarrier: AtomicBool::new(false),
             account: AtomicU32::new(beginning.account),
             kernel_init: beginning.kernel_init,
             protected: AtomicBool::new(beginning.pid == tree::INIT),
@@ -305,6 +307,16 @@ impl Process {
     /// PR_GET_CHILD_SUBREAPER.
     pub fn is_subreaper(&self) -> bool {
         self.subreaper.load(Ordering::Relaxed)
+    }
+
+    /// membarrier(2): the process intends to use expedited barriers.
+    pub fn register_membarrier(&self) {
+        self.membarrier.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Process::register_membarrier`] was called.
+    pub fn registered_membarrier(&self) -> bool {
+        self.membarrier.load(Ordering::Relaxed)
     }
 
     /// PR_GET_DUMPABLE.

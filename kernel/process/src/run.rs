@@ -98,10 +98,9 @@ pub async fn thread_loop<S: SystemCalls>(thread: Arc<Thread>, mut context: UserC
     .await;
     let mut in_user_mode = false;
     loop {
-        if thread.work.load(Ordering::Acquire) != 0 || executor::should_yield() {
-            if !before_user(&thread, &mut context, in_user_mode).await {
-                break;
-            }
+        let busy = thread.work.load(Ordering::Acquire) != 0 || executor::should_yield();
+        if busy && !before_user(&thread, &mut context, in_user_mode).await {
+            break;
         }
         in_user_mode = false;
         match arch::user::run(&mut context) {

@@ -20,6 +20,9 @@ pub struct Block {
     scratch: Cell<u64>,
     /// This processor's number.
     id: Cell<usize>,
+    /// Given to the context whose bases are loaded and for which the FPU is armed. Never given out twice, so a context that
+    /// has it is the one loaded last, wherever it was moved to; changing it makes the next run load again.
+    ticket: Cell<u64>,
     /// The user's FS and GS bases as loaded in the processor.
     pub user_fs: Cell<u64>,
     pub user_gs: Cell<u64>,
@@ -44,6 +47,7 @@ pub const SCRATCH: usize = offset_of!(Block, scratch);
 /// The end of the running context's registers: where the processor pushes its trap frame.
 pub const TRAP_STACK: usize = offset_of!(Block, tss) + offset_of!(Tss, privileged_stack);
 const ID: usize = offset_of!(Block, id);
+const TICKET: usize = offset_of!(Block, ticket);
 
 struct Blocks([Block; MAX_CPUS]);
 
@@ -57,6 +61,7 @@ static BLOCKS: Blocks = Blocks(
             kernel_stack: Cell::new(0),
             scratch: Cell::new(0),
             id: Cell::new(0),
+            ticket: Cell::new(0),
             user_fs: Cell::new(0),
             user_gs: Cell::new(0),
             fpu_owner: Cell::new(core::ptr::null_mut()),
@@ -91,6 +96,23 @@ pub fn id() -> usize {
     id
 }
 
+/// The ticket of the context that this processor has loaded.
+#[inline]
+pub fn ticket() -> u64 {
+    let ticket;
+    // SAFETY: as in `this`.
+    unsafe { core::arch::asm!("mov {}, gs:[{}]", out(reg) ticket, const TICKET, options(readonly, nostack, preserves_flags)) };
+    ticket
+}
+
+impl Block {
+    /// A new ticket: the one given out before is void.
+    pub fn next_ticket(&self) -> u64 {
+        self.ticket.set(self.ticket.get() + 1);
+        self.ticket.get()
+    }
+}
+
 /// Makes block number `id` the running processor's.
 ///
 /// # Safety
@@ -99,6 +121,8 @@ pub unsafe fn install(id: usize) -> &'static Block {
     let block = &BLOCKS.0[id % MAX_CPUS];
     block.this.set(block);
     block.id.set(id);
+    // Numbers of its own for each processor, and never 0.
+    block.ticket.set((id as u64) << 48 | 1);
     block.timer_armed.set(u64::MAX);
     block.timer_wanted.set(u64::MAX);
     // SAFETY: the register exists in long mode; this is the block that GS is to point to.

@@ -55,7 +55,6 @@ fn set_traps(block: &Block, traps: bool) {
 }
 
 /// Before ring 3: FPU instructions trap unless the registers hold this context's state.
-#[inline]
 pub fn arm(block: &Block, context: &UserContext) {
     let owner = block.fpu_owner.get();
     let own = context.fpu.as_ref().is_some_and(|area| area.as_ptr() == owner);
@@ -124,11 +123,15 @@ pub fn store(area: *mut u8) {
     let _hold = hold();
     let block = block::this();
     if block.fpu_owner.get() == area {
-        if block.fpu_traps.get() {
+        let traps = block.fpu_traps.get();
+        if traps {
             set_traps(block, false);
         }
         // SAFETY: the area is alive, as its owner called us.
         unsafe { save(area) };
+        if traps {
+            set_traps(block, true);
+        }
     }
 }
 
@@ -138,5 +141,7 @@ pub fn forget(area: *mut u8) {
     let block = block::this();
     if block.fpu_owner.get() == area {
         block.fpu_owner.set(core::ptr::null_mut());
+        // Whoever is loaded must be armed anew.
+        block.next_ticket();
     }
 }

@@ -1,12 +1,13 @@
 //! The boot processor's way from the first Rust instruction to the kernel's main function.
 
 use core::arch::naked_asm;
+use core::ops::Range;
 
 use super::boot::{self, Loader, Map};
 use super::kernel_map::{self, Carved};
 use super::memory::phys_to_virt;
 use super::segments::InterruptStack;
-use super::{block, clock, copy, cpu, entry, fpu, idt, interrupts, multiboot, segments, tlb, user};
+use super::{block, clock, copy, cpu, entry, firmware, fpu, idt, interrupts, multiboot, segments, tlb, user};
 use crate::once::Once;
 use crate::types::BootInfo;
 use crate::{PAGE_SIZE, PhysAddr};
@@ -66,19 +67,17 @@ fn prepare_memory(information: u64, loader: u32) -> usize {
     map.tidy();
     let Loader { command_line, initrd, rsdp, structures } = found;
     let kernel = boot::kernel_image();
-    let line_bytes = (command_line.end - command_line.start).next_multiple_of(PAGE_SIZE as u64);
+    let more = firmware::command_line();
+    let line_length = (command_line.end - command_line.start) as usize + more.map_or(0, |file| 1 + file.length);
+    let line_bytes = (line_length as u64).next_multiple_of(PAGE_SIZE as u64);
     let tables = kernel_map::table_bytes(map.regions()) + STACK_BYTES as u64;
     let taken = [kernel.clone(), structures, initrd.clone().unwrap_or(0..0), command_line.clone()];
     let Some(start) = map.carve(line_bytes + tables, MAPPED, &taken) else {
         panic!("the memory map has no room for the kernel's page tables ({} regions)", map.regions().len());
     };
-    let length = (command_line.end - command_line.start) as usize;
-    // SAFETY: both ranges are mapped by the boot tables; the destination was set aside just now and stays for ever.
-    let line: &'static [u8] = unsafe {
-        let place = phys_to_virt(PhysAddr(start));
-        core::ptr::copy_nonoverlapping(phys_to_virt(PhysAddr(command_line.start)), place, length);
-        core::slice::from_raw_parts(place, length)
-    };
+    // SAFETY: set aside just now, for ever, and mapped by the boot tables.
+    let line: &'static mut [u8] = unsafe { core::slice::from_raw_parts_mut(phys_to_virt(PhysAddr(start)), line_length) };
+    let line = copy_command_line(line, command_line, more);
     let mut frames = Carved::new(start + line_bytes, tables);
     let root = kernel_map::build(map.regions(), &mut frames);
     let stack = kernel_map::map_stack(root, STACK, &mut frames);
@@ -89,9 +88,24 @@ fn prepare_memory(information: u64, loader: u32) -> usize {
         segments::set_interrupt_stack(block, number, top as u64);
     }
     let map: &'static Map = map;
-    let command_line = core::str::from_utf8(line).unwrap_or_else(|error| core::str::from_utf8(&line[..error.valid_up_to()]).unwrap_or(""));
-    INFO.set(BootInfo { memory: map.regions(), command_line, initrd, rsdp, kernel });
+    INFO.set(BootInfo { memory: map.regions(), command_line: line, initrd, rsdp, kernel });
     stack
+}
+
+/// Puts the loader's command line and what more there is into `line`; gives it up to the first byte that isn't UTF-8.
+fn copy_command_line(line: &'static mut [u8], loader: Range<u64>, more: Option<firmware::File>) -> &'static str {
+    let (first, rest) = line.split_at_mut((loader.end - loader.start) as usize);
+    for (byte, address) in first.iter_mut().zip(loader) {
+        // SAFETY: the loader's string, below 1 GiB.
+        *byte = unsafe { boot::read(address) };
+    }
+    if let (Some(file), Some((blank, rest))) = (more, rest.split_first_mut()) {
+        *blank = b' ';
+        firmware::read(file, rest);
+    }
+    let line: &'static [u8] = line;
+    let valid = line.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    valid.trim_end_matches('\0')
 }
 
 extern "C" fn continue_on_final_stack() -> ! {

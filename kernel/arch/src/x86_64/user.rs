@@ -50,17 +50,15 @@ pub fn initialise() {
 /// Enters ring 3 with these registers and returns when the processor comes back, with the registers as they are then.
 ///
 /// The address space must have been activated. To be called with interrupts on, and returns with interrupts on; an
-/// interrupt's handler has run by then. Segment bases are loaded only when they differ from what this CPU has, and the
+/// interrupt's handler has run by then. Segment bases are loaded only when another context ran here meanwhile, and the
 /// floating-point registers when the program uses them.
 #[inline]
 pub fn run(context: &mut UserContext) -> Trap {
     loop {
         interrupts::disable();
-        let block = block::this();
-        if block.user_fs.get() != context.fs_base || block.user_gs.get() != context.gs_base {
-            load_bases(block, context);
+        if context.ticket != block::ticket() {
+            load(context);
         }
-        fpu::arm(block, context);
         // SAFETY: interrupts are off, the stubs are in place, and the context is ours alone until it returns.
         let cause = unsafe { enter(context) };
         if cause == SYSCALL {
@@ -73,20 +71,26 @@ pub fn run(context: &mut UserContext) -> Trap {
     }
 }
 
+/// Loads what user mode needs besides the general registers: segment bases, and whether FPU instructions trap.
 #[cold]
-fn load_bases(block: &block::Block, context: &mut UserContext) {
+fn load(context: &mut UserContext) {
+    let block = block::this();
+    context.ticket = block.next_ticket();
+    fpu::arm(block, context);
     for base in [&mut context.fs_base, &mut context.gs_base] {
         // A non-canonical one would fault here, and one of the kernel's half would fool the paranoid entry.
         if *base >= USER_END as u64 {
             *base = 0;
         }
     }
-    block.user_fs.set(context.fs_base);
-    block.user_gs.set(context.gs_base);
     // SAFETY: user addresses; in kernel mode the user's GS base waits in KERNEL_GS_BASE.
     unsafe {
-        registers::write_msr(registers::FS_BASE, context.fs_base);
-        registers::write_msr(registers::KERNEL_GS_BASE, context.gs_base);
+        if block.user_fs.replace(context.fs_base) != context.fs_base {
+            registers::write_msr(registers::FS_BASE, context.fs_base);
+        }
+        if block.user_gs.replace(context.gs_base) != context.gs_base {
+            registers::write_msr(registers::KERNEL_GS_BASE, context.gs_base);
+        }
     }
 }
 

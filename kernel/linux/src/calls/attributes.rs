@@ -137,7 +137,7 @@ pub fn truncate(call: &mut Call<'_>, path: usize, size: usize) -> Outcome {
     let place = paths::lookup(call, Base::Working, path, FOLLOW)?;
     match place.truncate(&call.thread.credentials(), size, file_size_limit(call.thread)) {
         Err(Errno::EFBIG) => {
-            process::signal::raise(call.thread, abi::Signal::SIGXFSZ);
+            super::io::raise(call.thread, abi::Signal::SIGXFSZ);
             Err(Errno::EFBIG.into())
         }
         other => Ok(other.map(|()| 0)?),

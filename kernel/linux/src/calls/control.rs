@@ -1,12 +1,25 @@
 //! prctl(2) and arch_prctl(2).
 
-use abi::{Errno, Signal};
+use abi::{Errno, Result, Signal};
+use alloc::vec::Vec;
 use memory::{UserPtr, UserSlice};
 
 use crate::call::{Call, Outcome};
 
 /// The bytes of a thread's name with its NUL (TASK_COMM_LEN).
 const NAME_SIZE: usize = 16;
+
+/// Reads a thread's name: what is longer is cut off, so no more than its bytes need to be there.
+fn read_name(address: usize) -> Result<Vec<u8>> {
+    let mut name = Vec::new();
+    while name.len() < NAME_SIZE - 1 {
+        match UserPtr::<u8>::new(address).offset(name.len()).read()? {
+            0 => break,
+            byte => name.push(byte),
+        }
+    }
+    Ok(name)
+}
 
 pub fn prctl(call: &mut Call<'_>, option: i32, second: usize, third: usize, fourth: usize, fifth: usize) -> Outcome {
     const SET_PDEATHSIG: i32 = 1;
@@ -47,8 +60,7 @@ pub fn prctl(call: &mut Call<'_>, option: i32, second: usize, third: usize, four
         GET_KEEPCAPS | GET_TIMING => Ok(0),
         SET_TIMING if second == 0 => Ok(0),
         SET_NAME => {
-            let name = memory::read_c_string_cut(second, NAME_SIZE - 1)?;
-            thread.set_name(&name);
+            thread.set_name(&read_name(second)?);
             Ok(0)
         }
         GET_NAME => {
@@ -88,15 +100,15 @@ pub fn arch_prctl(call: &mut Call<'_>, option: i32, address: usize) -> Outcome {
     let base = match option {
         SET_FS | SET_GS if address >= arch::USER_END => return Err(Errno::EPERM.into()),
         SET_FS => {
-            call.context.set_fs_base(address as u64);
+            call.context.fs_base = address as u64;
             return Ok(0);
         }
         SET_GS => {
-            call.context.set_gs_base(address as u64);
+            call.context.gs_base = address as u64;
             return Ok(0);
         }
-        GET_FS => call.context.fs_base(),
-        GET_GS => call.context.gs_base(),
+        GET_FS => call.context.fs_base,
+        GET_GS => call.context.gs_base,
         _ => return Err(Errno::EINVAL.into()),
     };
     UserPtr::<u64>::new(address).write(&base)?;

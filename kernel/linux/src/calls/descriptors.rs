@@ -23,7 +23,7 @@ pub fn close_range(call: &mut Call<'_>, first: u32, last: u32, flags: u32) -> Ou
         return Err(Errno::EINVAL.into());
     }
     if flags & UNSHARE != 0 {
-        process::unshare_files(call.thread)?;
+        call.thread.unshare_files()?;
     }
     call.close_range(first, last, flags & CLOEXEC != 0)?;
     Ok(0)

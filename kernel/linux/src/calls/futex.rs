@@ -73,12 +73,19 @@ pub async fn futex_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Resu
         }
         (_, timeout) => (args[5] as u32, timeout),
     };
-    let result = futex::wait(call.thread, address, expected, operation.private, bitset, deadline).await;
-    match (result, deadline) {
+    match deadline {
         // A length that has partly passed must not be waited for again in full.
-        (Err(Errno::ERESTARTSYS), Some(deadline)) if operation.command == WAIT => {
-            Err(call.thread.restart_with(Restart::Futex { address, expected, private: operation.private, bitset, deadline }))
+        Some(deadline) if operation.command == WAIT => {
+            wait_until(call, address, expected, operation.private, bitset, deadline).await
         }
-        (result, _) => result.map(|()| 0),
+        _ => futex::wait(call.thread, address, expected, operation.private, bitset, deadline).await.map(|()| 0),
+    }
+}
+
+/// Waits until a point in time; a signal leaves behind how restart_syscall(2) goes on.
+pub async fn wait_until(call: &Call<'_>, address: usize, expected: u32, private: bool, bitset: u32, deadline: u64) -> Result<usize> {
+    match futex::wait(call.thread, address, expected, private, bitset, Some(deadline)).await {
+        Err(Errno::ERESTARTSYS) => Err(call.thread.restart_with(Restart::Futex { address, expected, private, bitset, deadline })),
+        result => result.map(|()| 0),
     }
 }

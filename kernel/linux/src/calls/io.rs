@@ -3,6 +3,7 @@
 //! Each transfer is tried at once. Only EAGAIN on a blocking description, or a write to a stream that took a part, goes to the waiting half,
 //! which carries on where the attempt stopped.
 
+use abi::siginfo::{SignalInfo, code};
 use abi::{Errno, Result, Signal};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -62,11 +63,18 @@ fn skip(ranges: &[UserRange], mut done: usize) -> Vec<UserRange> {
     rest
 }
 
+/// Sends a signal to the calling thread itself, as the consequence of its call.
+pub fn raise(thread: &Arc<Thread>, signal: Signal) {
+    let info = SignalInfo::from_process(signal, code::SI_USER, thread.process().pid(), thread.credentials().uid);
+    // Standard signals are never refused for want of room.
+    let _ = process::signal::send_to_thread(thread, signal, info);
+}
+
 /// What a failed write means for the writer: a signal, if nobody reads any more or the file would grow too large.
 pub fn write_failure(thread: &Arc<Thread>, file: &OpenFile, errno: Errno) -> Errno {
     match errno {
-        Errno::EPIPE if file.file().seek_kind() == SeekKind::Stream => process::signal::raise(thread, Signal::SIGPIPE),
-        Errno::EFBIG => process::signal::raise(thread, Signal::SIGXFSZ),
+        Errno::EPIPE if file.file().seek_kind() == SeekKind::Stream => raise(thread, Signal::SIGPIPE),
+        Errno::EFBIG => raise(thread, Signal::SIGXFSZ),
         _ => {}
     }
     errno

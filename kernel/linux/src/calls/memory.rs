@@ -38,7 +38,7 @@ pub fn mmap(call: &mut Call<'_>, address: usize, len: usize, prot: u32, flags: u
         }
         Backing::Anonymous
     } else {
-        let file = call.thread.file(fd)?;
+        let file = call.file(fd)?;
         let open = file.flags();
         match flags & MAP_TYPE {
             MAP_SHARED_VALIDATE if flags & !MAP_KNOWN != 0 => return Err(Errno::EOPNOTSUPP.into()),
@@ -56,7 +56,7 @@ pub fn mmap(call: &mut Call<'_>, address: usize, len: usize, prot: u32, flags: u
         if !open.reads() {
             return Err(Errno::EACCES.into());
         }
-        if file.path().is_some_and(|path| path.mount().flags().contains(fs::MountFlags::NO_EXEC)) {
+        if file.path().mount().flags().contains(fs::MountFlags::NO_EXEC) {
             if prot & Protection::EXECUTE.bits() != 0 {
                 return Err(Errno::EPERM.into());
             }
@@ -130,7 +130,7 @@ pub fn mincore(call: &mut Call<'_>, address: usize, len: usize, vector: usize) -
     while done < pages {
         let count = PIECE.min(pages - done);
         let Some(piece) = bytes.get_mut(..count) else { break };
-        call.space()?.resident(address + done * PAGE_SIZE, piece)?;
+        call.space()?.mincore(address + done * PAGE_SIZE, piece)?;
         UserSlice::new(vector.saturating_add(done), count).write(piece)?;
         done += count;
     }

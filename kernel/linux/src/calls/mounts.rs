@@ -18,7 +18,7 @@ const MS_MAGIC: usize = 0xc0ed_0000;
 const KIND_MAX: usize = 4096;
 
 fn optional_string(address: usize) -> Result<Vec<u8>> {
-    if address == 0 { Ok(Vec::new()) } else { memory::read_c_string(address, KIND_MAX) }
+    if address == 0 { Ok(Vec::new()) } else { memory::user::read_c_string(address, KIND_MAX) }
 }
 
 pub fn mount(call: &mut Call<'_>, source: usize, target: usize, kind: usize, flags: usize, data: usize) -> Outcome {

@@ -142,7 +142,7 @@ pub fn memfd_create(call: &mut Call<'_>, name: usize, flags: u32) -> Outcome {
     if flags & !CLOEXEC != 0 {
         return Err(if flags & !(CLOEXEC | ALLOW_SEALING) != 0 { Errno::EINVAL } else { Errno::ENOSYS }.into());
     }
-    let name = memory::read_c_string(name, NAME_MAX + 1).map_err(|errno| match errno {
+    let name = memory::user::read_c_string(name, NAME_MAX + 1).map_err(|errno| match errno {
         Errno::ENAMETOOLONG => Errno::EINVAL,
         other => other,
     })?;

@@ -32,7 +32,7 @@ impl Base {
 
 /// Copies a path in. ENAMETOOLONG from 4096 bytes on, EFAULT.
 pub fn read(address: usize) -> Result<Vec<u8>> {
-    memory::read_c_string(address, PATH_MAX)
+    memory::user::read_c_string(address, PATH_MAX)
 }
 
 /// The starting place for `path`; a descriptor is not even looked at for an absolute path.

@@ -159,28 +159,3 @@ fn check_who(call: &Call<'_>, which: i32, who: i32) -> Result<()> {
         _ => Err(Errno::EINVAL),
     }
 }
-
-/// membarrier(2). Every CPU passes through the kernel, which is a full barrier, before another thread of the process runs on it, and one CPU
-/// runs threads; so the commands are true as soon as they are asked for.
-pub fn membarrier(call: &mut Call<'_>, command: i32, flags: u32, _cpu: i32) -> Outcome {
-    const GLOBAL: i32 = 1;
-    const GLOBAL_EXPEDITED: i32 = 2;
-    const REGISTER_GLOBAL_EXPEDITED: i32 = 4;
-    const PRIVATE_EXPEDITED: i32 = 8;
-    const REGISTER_PRIVATE_EXPEDITED: i32 = 16;
-    const ALL: i32 = GLOBAL | GLOBAL_EXPEDITED | REGISTER_GLOBAL_EXPEDITED | PRIVATE_EXPEDITED | REGISTER_PRIVATE_EXPEDITED;
-    if flags != 0 {
-        return Err(Errno::EINVAL.into());
-    }
-    match command {
-        0 => Ok(ALL as usize),
-        GLOBAL | GLOBAL_EXPEDITED | REGISTER_GLOBAL_EXPEDITED => Ok(0),
-        REGISTER_PRIVATE_EXPEDITED => {
-            call.thread.process().register_membarrier();
-            Ok(0)
-        }
-        PRIVATE_EXPEDITED if call.thread.process().registered_membarrier() => Ok(0),
-        PRIVATE_EXPEDITED => Err(Errno::EPERM.into()),
-        _ => Err(Errno::EINVAL.into()),
-    }
-}

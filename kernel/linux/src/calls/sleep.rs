@@ -78,7 +78,7 @@ pub async fn restart_syscall_wait(call: &mut Call<'_>, _: [usize; 6], _: usize) 
         Restart::Sleep { deadline, remaining } => sleep(call, deadline, Some(remaining)).await,
         Restart::Poll { array, count, deadline } => super::poll::wait(call, array, count as u32, Some(deadline)).await,
         Restart::Futex { address, expected, private, bitset, deadline } => {
-            process::futex::wait_until(call.thread, address, expected, private, bitset, deadline).await
+            super::futex::wait_until(call, address, expected, private, bitset, deadline).await
         }
     }
 }

@@ -237,10 +237,18 @@ fn transfer_memory(call: &Call<'_>, pid: i32, local: [usize; 2], remote_vector: 
         let step = if write {
             UserSlice::new(mine.address, length).read(bytes).and_then(|()| space.write_remote(other.address, bytes))
         } else {
-            space.read_remote(other.address, bytes).and_then(|()| UserSlice::new(mine.address, length).write(bytes))
+            space.read_remote(other.address, bytes).and_then(|count| {
+                let bytes = bytes.get(..count).unwrap_or_default();
+                UserSlice::new(mine.address, count).write(bytes).map(|()| count)
+            })
         };
         match step {
-            Ok(()) => moved += length,
+            Ok(count) => {
+                moved += count;
+                if count < length {
+                    break;
+                }
+            }
             Err(_) if moved > 0 => break,
             Err(errno) => return Err(errno.into()),
         }

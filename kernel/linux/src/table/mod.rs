@@ -243,7 +243,6 @@ system_calls! {
     318 getrandom(buffer: Pointer, count: Size, flags: Flags) = system::getrandom;
     319 memfd_create(name: Path, flags: Flags) = open::memfd_create;
     322 execveat(directory: DirFd, path: Path, arguments: Strings, environment: Pointer, flags: Flags) = processes::execveat, waits processes::execveat_wait;
-    324 membarrier(command: Int, flags: Flags, cpu: Int) = scheduling::membarrier;
     325 mlock2(address: Pointer, length: Size, flags: Flags) = memory::mlock2;
     326 copy_file_range(input: Fd, input_offset: Pointer, output: Fd, output_offset: Pointer, count: Size, flags: Flags) = transfer::copy_file_range;
     327 preadv2(fd: Fd, vector: Pointer, count: Size, offset: Size, high: Size, flags: Flags) = io::preadv2, waits io::preadv2_wait;

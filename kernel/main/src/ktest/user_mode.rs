@@ -211,10 +211,10 @@ fn bad_return_frames() {
     assert_eq!(thread.registers.rflags, 0x202);
     // A segment base of the kernel's half.
     thread.registers = good;
-    thread.gs_base = 0xffff_8000_0000_0000;
-    thread.fs_base = u64::MAX;
+    thread.set_gs_base(0xffff_8000_0000_0000);
+    thread.set_fs_base(u64::MAX);
     assert_eq!(space.run(&mut thread), Trap::Syscall);
-    assert_eq!((thread.fs_base, thread.gs_base), (0, 0));
+    assert_eq!((thread.fs_base(), thread.gs_base()), (0, 0));
     // A kernel address to run at.
     thread.registers = Registers { rip: 0xffff_ffff_8010_1000, ..good };
     assert_eq!(space.run(&mut thread), Trap::PageFault { address: 0xffff_ffff_8010_1000, access: Access::Execute });
@@ -262,7 +262,8 @@ fn segment_bases() {
     let mut threads = [space.thread(), space.thread()];
     for round in 0..3 {
         for (number, thread) in threads.iter_mut().enumerate() {
-            (thread.fs_base, thread.gs_base) = ((DATA + 32 * number) as u64, (DATA + 8 * (number + round)) as u64);
+            thread.set_fs_base((DATA + 32 * number) as u64);
+            thread.set_gs_base((DATA + 8 * (number + round)) as u64);
             assert_eq!(space.run(thread), Trap::Syscall);
             assert_eq!((thread.registers.orig_rax, thread.registers.rbx), (4 * number as u64 + 1, (number + round) as u64 + 2));
         }

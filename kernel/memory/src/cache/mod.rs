@@ -93,6 +93,11 @@ impl PageCache {
         self.slots.lock().get(&index).filter(|slot| !slot.loading).map(|slot| slot.page.clone())
     }
 
+    /// The index of the first page at `from` or after it that is there: what is before it is a hole (SEEK_DATA, SEEK_HOLE).
+    pub fn next_resident(&self, from: u64) -> Option<u64> {
+        self.slots.lock().range(from..).next().map(|(index, _)| *index)
+    }
+
     /// The page at `index`, made if it is absent. EAGAIN while its data is on the way (see [`PageCache::wait_queue`]), ENOSPC when the
     /// limit is reached, ENOMEM, or what the source reports.
     pub fn get_or_create(&self, index: u64) -> Result<Page> {

@@ -104,7 +104,7 @@ impl PageSource for Slow {
         if self.bad == Some(index) {
             return Err(Errno::EIO);
         }
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             page.fill(0, PAGE_SIZE, index as u8 + 1);
             return Ok(Fill::Done);
         }

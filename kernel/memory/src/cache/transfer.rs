@@ -69,7 +69,7 @@ impl PageCache {
             let page = self.get_or_create(index)?;
             return source.take_to_page(&page, offset, len);
         }
-        let page = Page::undefined()?;
+        let page = Page::for_overwrite()?;
         let count = source.take_to_page(&page, 0, PAGE_SIZE)?;
         if count == PAGE_SIZE {
             let there = self.insert(index, page.clone(), false)?;

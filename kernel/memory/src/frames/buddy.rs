@@ -14,6 +14,8 @@ pub const ORDERS: usize = 12;
 /// The lists of free blocks over an array of frame descriptions.
 pub(crate) struct Buddy {
     infos: &'static [FrameInfo],
+    /// Length of `infos`. Kept here, and elements reached only by index, so that Miri need not look at the whole array at every access.
+    count: usize,
     heads: [u32; ORDERS],
     /// Bit `o` is set when the list of order `o` is not empty.
     nonempty: u32,
@@ -23,12 +25,12 @@ pub(crate) struct Buddy {
 impl Buddy {
     /// An allocator that manages nothing.
     pub const fn empty() -> Buddy {
-        Buddy { infos: &[], heads: [NONE; ORDERS], nonempty: 0, free: 0 }
+        Buddy { infos: &[], count: 0, heads: [NONE; ORDERS], nonempty: 0, free: 0 }
     }
 
     /// An allocator over the frames that `infos` describes, all of them still reserved.
     pub const fn new(infos: &'static [FrameInfo]) -> Buddy {
-        Buddy { infos, heads: [NONE; ORDERS], nonempty: 0, free: 0 }
+        Buddy { infos, count: infos.len(), heads: [NONE; ORDERS], nonempty: 0, free: 0 }
     }
 
     /// Free frames in all blocks together.
@@ -60,8 +62,10 @@ impl Buddy {
     #[must_use]
     pub fn free(&mut self, number: u32, order: usize) -> bool {
         let size = 1u32 << order;
-        let valid =
-            order < ORDERS && number % size == 0 && number != NONE && (number as usize).saturating_add(size as usize) <= self.infos.len();
+        let valid = order < ORDERS
+            && number.is_multiple_of(size)
+            && number != NONE
+            && (number as usize).saturating_add(size as usize) <= self.count;
         if !valid || self.infos[number as usize].kind() == Kind::Free {
             return false;
         }
@@ -70,9 +74,12 @@ impl Buddy {
         let (mut number, mut order) = (number, order);
         while order + 1 < ORDERS {
             let buddy = number ^ (1 << order);
-            match self.infos.get(buddy as usize) {
-                Some(info) if info.kind() == Kind::Free && usize::from(info.order.load(Relaxed)) == order => {}
-                _ => break,
+            if buddy as usize >= self.count {
+                break;
+            }
+            let info = &self.infos[buddy as usize];
+            if info.kind() != Kind::Free || usize::from(info.order.load(Relaxed)) != order {
+                break;
             }
             self.unlink(buddy, order);
             number &= !(1 << order);

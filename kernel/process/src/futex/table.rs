@@ -24,7 +24,7 @@ const NOWHERE: u64 = 0;
 
 impl FutexPlace {
     fn set(&self, bucket: usize, node: u32) {
-        self.0.store((bucket as u64) << 32 | u64::from(node) + 1, Ordering::Release);
+        self.0.store(((bucket as u64) << 32) | (u64::from(node) + 1), Ordering::Release);
     }
 
     /// Whether nobody woke the thread yet.

@@ -90,6 +90,13 @@ pub fn with_temporary_mask(thread: &Thread, mask: SignalSet) {
     thread.work.fetch_or(work::RESTORE_MASK, Ordering::Relaxed);
 }
 
+/// Puts the mask from before [`with_temporary_mask`] back at once: the call ended without having waited.
+pub fn restore_mask(thread: &Thread) {
+    if thread.work.fetch_and(!work::RESTORE_MASK, Ordering::Relaxed) & work::RESTORE_MASK != 0 {
+        set_mask(thread, SignalSet(thread.saved_mask.load(Ordering::Relaxed)));
+    }
+}
+
 /// rt_sigsuspend(2): sets the mask and waits for a signal. It always ends with an error: ERESTARTNOHAND, which becomes EINTR after a handler.
 pub async fn suspend(thread: &Thread, mask: SignalSet) -> Errno {
     with_temporary_mask(thread, mask);

@@ -47,7 +47,7 @@ pub(crate) fn next(thread: &Arc<Thread>, context: &mut UserContext) -> Next {
         match take(thread) {
             Taken::Nothing => {
                 restart_call(thread, context, None);
-                restore_mask(thread);
+                super::restore_mask(thread);
                 return Next::Return;
             }
             Taken::Die => return Next::Die,
@@ -136,12 +136,6 @@ fn take(thread: &Arc<Thread>) -> Taken {
             }
             DefaultAction::Terminate | DefaultAction::Core => return Taken::Fatal(signal),
         }
-    }
-}
-
-fn restore_mask(thread: &Thread) {
-    if thread.work.fetch_and(!work::RESTORE_MASK, Ordering::Relaxed) & work::RESTORE_MASK != 0 {
-        super::calls::set_mask(thread, SignalSet(thread.saved_mask.load(Ordering::Relaxed)));
     }
 }
 

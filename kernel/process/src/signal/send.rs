@@ -211,6 +211,12 @@ pub(crate) fn force_default(thread: &Arc<Thread>, signal: Signal) {
     force(thread, signal, SignalInfo::kernel(signal));
 }
 
+/// The kernel's own signal to the calling thread, for what it did in a system call: SIGPIPE, SIGXFSZ.
+pub fn raise(thread: &Arc<Thread>, signal: Signal) {
+    // The kernel's own standard signals always find room.
+    let _ = send_to_thread(thread, signal, SignalInfo::kernel(signal));
+}
+
 /// Kills every process but the first one and `spared`; for the end of the machine.
 pub fn kill_all_except(spared: u32) {
     let tree = tree::lock();

@@ -21,7 +21,7 @@ pub(crate) fn caller_credentials() -> u32 {
 /// The device number of the caller's controlling terminal.
 pub(crate) fn caller_terminal() -> Option<DeviceNumber> {
     let terminal = caller()?.session().terminal()?;
-    Some(DeviceNumber::from_word(terminal.device_number() as u32))
+    Some(DeviceNumber::from_word(terminal.device() as u32))
 }
 
 /// Gives the caller a descriptor for `file`: its number; EMFILE.
@@ -63,7 +63,7 @@ impl Tty {
     /// Whether this is the controlling terminal of `process`.
     pub(super) fn controls(&self, process: &Process) -> bool {
         self.state.lock().session == process.session_id()
-            && process.session().terminal().is_some_and(|terminal| terminal.device_number() == self.device().word())
+            && process.session().terminal().is_some_and(|terminal| terminal.device() == self.device().word())
     }
 
     /// Checks that the caller may go on as `signal` (SIGTTIN, SIGTTOU) demands: nothing stops processes of the foreground group, of
@@ -212,17 +212,19 @@ pub(super) fn forget_terminal(session: u32) {
 }
 
 impl ControllingTerminal for Tty {
-    fn hangup(&self, session: u32) {
-        if self.state.lock().session == session {
-            self.hang_up();
-        }
+    fn leader_exited(self: Arc<Self>) {
+        self.hang_up();
     }
 
     fn foreground_group(&self) -> u32 {
         self.state.lock().foreground
     }
 
-    fn device_number(&self) -> u64 {
-        self.device().word()
+    fn device(&self) -> u64 {
+        Tty::device(self).word()
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn core::any::Any + Send + Sync> {
+        self
     }
 }

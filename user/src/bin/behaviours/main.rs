@@ -4,8 +4,9 @@
 //! `behaviours --list` names them, `behaviours NAME…` runs some (a name, or the start of names such as `pipe::`), `behaviours --all`
 //! runs every one. Each runs in a child of its own, in an empty folder under /tmp that is its working directory, with only
 //! descriptors 0 to 2 open, default signals, umask 022, in a process group of its own, and a time limit. A failed assertion is told on
-//! stderr and makes the exit status 101.
+//! stderr and makes the exit status 101. (`--child` and `--script` are for the tests, which execute this program anew.)
 
+mod helper;
 mod runner;
 
 /// The table of a family: `table!("pipe": a, b)` registers the functions `a` and `b` as `pipe::a` and `pipe::b`.
@@ -24,17 +25,29 @@ macro_rules! families {
 }
 
 families! {
+    delivery
     descriptors
+    execs
     fifos
     folders
+    groups
+    handlers
+    file_mappings
     locks
+    mappings
     names
     opens
     pipes
+    processes
     rw
     stats
+    waits
 }
 
 fn main() {
-    std::process::exit(runner::main(FAMILIES, &std::env::args().skip(1).collect::<Vec<_>>()));
+    let words: Vec<String> = std::env::args().collect();
+    if words.get(1).is_some_and(|word| word == "--child" || word == "--script") {
+        std::process::exit(helper::main(&words));
+    }
+    std::process::exit(runner::main(FAMILIES, words.get(1..).unwrap_or_default()));
 }

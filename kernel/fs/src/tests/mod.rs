@@ -1,0 +1,9 @@
+//! Tests of the calls with a path, against what Linux does.
+
+mod descriptors;
+mod mounts;
+mod names;
+mod open;
+mod permissions;
+mod synthetic;
+mod walk;
