@@ -14,3 +14,4 @@ pub mod random;
 pub mod signals;
 pub mod sys;
 pub mod terminal;
+pub mod threads;

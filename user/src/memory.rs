@@ -2,6 +2,7 @@
 
 use crate::sys;
 use crate::sys::Result;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 pub const PAGE: usize = 4096;
 
@@ -35,18 +36,20 @@ pub fn protect(address: usize, length: usize, protection: i32) -> Result {
     sys!(mprotect, address, length, protection)
 }
 
-/// The first of two pages is there, the second is not: the address of the border.
-pub fn border() -> usize {
-    let start = pages(2);
-    unmap(start + PAGE, PAGE).expect("munmap");
-    start + PAGE
+/// Where the kernel puts nothing by itself: far below the stack and the mappings, far above the program.
+const WILDERNESS: usize = 0x2345_6780_0000;
+
+/// A place of 64 KiB at which nothing is mapped, another one at each call; nothing will come there unasked.
+pub fn nowhere() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(WILDERNESS);
+    NEXT.fetch_add(0x10000, Relaxed)
 }
 
-/// An address at which nothing is mapped.
-pub fn nowhere() -> usize {
-    let start = pages(1);
-    unmap(start, PAGE).expect("munmap");
-    start
+/// One page is there, the next is not: the address of the border.
+pub fn border() -> usize {
+    let start = nowhere();
+    assert_eq!(sys!(mmap, start, PAGE, RW, PRIVATE | libc::MAP_FIXED, -1, 0), Ok(start));
+    start + PAGE
 }
 
 /// One byte as it is in memory now; faults if the page isn't there.

@@ -19,6 +19,7 @@ pub mod calls;
 pub mod document;
 pub mod load_average;
 
+pub mod procfs;
 pub mod start;
 pub mod table;
 pub mod trace;

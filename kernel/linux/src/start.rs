@@ -18,7 +18,7 @@ use process::Process;
 use process::init::FirstProgram;
 use terminal::Stdio;
 
-use crate::{Linux, load_average, trace};
+use crate::{Linux, load_average, procfs, trace};
 
 /// Where a program without a slash in its name is looked for.
 const SEARCH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -165,9 +165,10 @@ fn mount_root(initrd: Option<&'static [u8]>) -> core::result::Result<Path, Failu
         .map_err(|error| Failure { status: NO_SYSTEM, text: format!("the initrd is damaged: {error}") })?;
     log::info!("root: {} entries, {} KiB of files", unpacked.entries, unpacked.bytes / 1024);
     let context = FsContext::new(root.clone());
-    let mounts: [(&str, &str, MountFlags); 2] = [
+    let mounts: [(&str, &str, MountFlags); 3] = [
         ("/dev", "devtmpfs", MountFlags::NO_SUID),
         ("/dev/pts", "devpts", MountFlags::NO_SUID | MountFlags::NO_EXEC),
+        ("/proc", "proc", MountFlags::NO_SUID | MountFlags::NO_DEV | MountFlags::NO_EXEC),
     ];
     for (place, kind, flags) in mounts {
         // A root without these directories is taken as it is.
@@ -184,6 +185,7 @@ pub fn new_file_system(kind: &[u8], options: &[u8]) -> Result<Arc<dyn FileSystem
         b"tmpfs" | b"ramfs" => Tmpfs::new(&TmpfsOptions::parse(options)?)?,
         b"devtmpfs" => fs::devices::create_devfs()?,
         b"devpts" => terminal::pty::devpts(),
+        b"proc" => procfs::instance()?,
         _ => return Err(Errno::ENODEV),
     })
 }

@@ -34,26 +34,17 @@ pub(crate) fn set_console(tty: Arc<Tty>) {
     let _ = CONSOLE_TTY.set(tty);
 }
 
-/// The terminal with this device number.
-fn find(device: DeviceNumber) -> Option<Arc<Tty>> {
-    match device.major() {
-        SLAVE_MAJOR => pty::find(device.minor()).map(|pty| pty.slave().clone()),
-        _ => console().filter(|tty| tty.device() == device),
-    }
-}
-
 fn open_console(request: &OpenRequest<'_>) -> Result<Arc<dyn File>> {
     Ok(console().ok_or(Errno::ENODEV)?.open(request.flags, true)?)
 }
 
 fn open_serial(request: &OpenRequest<'_>) -> Result<Arc<dyn File>> {
-    Ok(find(request.device).ok_or(Errno::EIO)?.open(request.flags, false)?)
+    Ok(console().ok_or(Errno::EIO)?.open(request.flags, false)?)
 }
 
 /// /dev/tty: the caller's controlling terminal, ENXIO without one.
 fn open_current(request: &OpenRequest<'_>) -> Result<Arc<dyn File>> {
-    let device = caller_terminal().ok_or(Errno::ENXIO)?;
-    Ok(find(device).ok_or(Errno::ENXIO)?.open(request.flags | OpenFlags::NOCTTY, false)?)
+    Ok(caller_terminal().ok_or(Errno::ENXIO)?.open(request.flags | OpenFlags::NOCTTY, false)?)
 }
 
 fn open_ptmx(_: &OpenRequest<'_>) -> Result<Arc<dyn File>> {

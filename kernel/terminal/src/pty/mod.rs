@@ -39,6 +39,11 @@ pub fn find(number: u32) -> Option<Arc<Pty>> {
     PAIRS.lock().get(&number).cloned().flatten()
 }
 
+/// How many pairs there are (`/proc/sys/kernel/pty/nr`).
+pub fn count() -> usize {
+    PAIRS.lock().len()
+}
+
 /// The first number from `from` on whose master is open.
 fn next_from(from: u32) -> Option<u32> {
     PAIRS.lock().range(from..).find(|(_, pty)| pty.is_some()).map(|(&number, _)| number)

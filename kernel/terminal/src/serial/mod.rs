@@ -13,6 +13,7 @@ mod ring;
 mod tests;
 
 use alloc::boxed::Box;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use drivers::uart::{Received, Receiver, Registers, Uart};
 use ring::{InputRing, RING_SIZE};
@@ -97,6 +98,8 @@ pub(crate) struct SerialLine {
     readers: WaitQueue,
     /// Woken when half of the output ring is free.
     writers: WaitQueue,
+    /// Interrupts so far, for /proc/interrupts.
+    interrupts: AtomicU64,
 }
 
 impl Receiver for &InputRing {
@@ -111,7 +114,13 @@ impl Receiver for &InputRing {
 
 impl SerialLine {
     pub(crate) const fn new() -> SerialLine {
-        SerialLine { port: SpinLock::new(None), input: InputRing::new(), readers: WaitQueue::new(), writers: WaitQueue::new() }
+        SerialLine {
+            port: SpinLock::new(None),
+            input: InputRing::new(),
+            readers: WaitQueue::new(),
+            writers: WaitQueue::new(),
+            interrupts: AtomicU64::new(0),
+        }
     }
 
     /// Takes a chip into service. False when none answers.
@@ -129,6 +138,7 @@ impl SerialLine {
 
     /// The interrupt handler of the line.
     fn on_interrupt(&self) {
+        self.interrupts.fetch_add(1, Ordering::Relaxed);
         let (served, free) = {
             let mut port = self.port.lock();
             let Some(port) = port.as_deref_mut() else { return };
@@ -237,6 +247,11 @@ pub fn on_interrupt(index: usize) {
     if let Some(line) = LINES.get(index) {
         line.on_interrupt();
     }
+}
+
+/// How often the line has interrupted.
+pub fn interrupts(index: usize) -> u64 {
+    LINES.get(index).map_or(0, |line| line.interrupts.load(Ordering::Relaxed))
 }
 
 /// Whether a chip was found for this line.

@@ -66,7 +66,7 @@ impl Tty {
             ioctl::TIOCEXCL => self.state.lock().exclusive = true,
             ioctl::TIOCNXCL => self.state.lock().exclusive = false,
             ioctl::TIOCGEXCL => UserPtr::<i32>::new(argument).write(&i32::from(self.state.lock().exclusive))?,
-            ioctl::TIOCGDEV => UserPtr::<u32>::new(argument).write(&(self.device().word() as u32))?,
+            ioctl::TIOCGDEV => UserPtr::<u32>::new(argument).write(&(self.device_number().word() as u32))?,
             ioctl::TIOCGETD => UserPtr::<i32>::new(argument).write(&0)?,
             ioctl::TIOCSETD => {
                 // The only line discipline is number 0, N_TTY.

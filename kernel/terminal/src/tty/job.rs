@@ -1,9 +1,10 @@
 //! Job control: who may use a terminal, and whom its signals reach (credentials(7), tcsetpgrp(3)).
 
 use alloc::sync::Arc;
+use core::any::Any;
 
 use abi::{Errno, Result, Signal};
-use fs::{DeviceNumber, OpenFile};
+use fs::OpenFile;
 use process::{ControllingTerminal, Process, Resource};
 
 use super::Tty;
@@ -18,10 +19,9 @@ pub(crate) fn caller_credentials() -> u32 {
     process::with_current(|thread| thread.credentials().fsuid).unwrap_or(0)
 }
 
-/// The device number of the caller's controlling terminal.
-pub(crate) fn caller_terminal() -> Option<DeviceNumber> {
-    let terminal = caller()?.session().terminal()?;
-    Some(DeviceNumber::from_word(terminal.device() as u32))
+/// The caller's controlling terminal.
+pub(crate) fn caller_terminal() -> Option<Arc<Tty>> {
+    caller()?.session().terminal()?.as_any().downcast().ok()
 }
 
 /// Gives the caller a descriptor for `file`: its number; EMFILE.
@@ -63,7 +63,7 @@ impl Tty {
     /// Whether this is the controlling terminal of `process`.
     pub(super) fn controls(&self, process: &Process) -> bool {
         self.state.lock().session == process.session_id()
-            && process.session().terminal().is_some_and(|terminal| terminal.device() == self.device().word())
+            && process.session().terminal().is_some_and(|terminal| terminal.device() == self.identity.device.word())
     }
 
     /// Checks that the caller may go on as `signal` (SIGTTIN, SIGTTOU) demands: nothing stops processes of the foreground group, of
@@ -221,10 +221,10 @@ impl ControllingTerminal for Tty {
     }
 
     fn device(&self) -> u64 {
-        Tty::device(self).word()
+        self.identity.device.word()
     }
 
-    fn as_any(self: Arc<Self>) -> Arc<dyn core::any::Any + Send + Sync> {
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }
 }

@@ -116,7 +116,7 @@ impl Tty {
     }
 
     /// The device number: 4:64 for ttyS0, 136:N for a pseudo-terminal.
-    pub fn device(&self) -> DeviceNumber {
+    pub fn device_number(&self) -> DeviceNumber {
         self.identity.device
     }
 

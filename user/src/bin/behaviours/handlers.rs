@@ -14,7 +14,7 @@ table!("handlers":
     alternate_stack_is_left_after_handler, old_action_is_returned, action_errors, kill_and_stop_cannot_be_handled, nested_handlers_of_different_signals,
     many_signals_at_once_lowest_first, float_state_survives, vector_state_survives, all_registers_survive, handler_may_change_context,
     handler_can_jump_out, context_carries_mask, default_of_ignored_kinds, unknown_sigreturn_kills, red_zone_is_spared, flags_and_direction_are_clean,
-    restorer_returns, handler_at_bad_address_kills, no_room_for_frame_kills,
+    restorer_is_kept, handler_at_bad_address_kills, no_room_for_frame_kills,
 );
 
 fn me() -> i32 {
@@ -422,8 +422,8 @@ fn flags_and_direction_are_clean() {
     assert_eq!((count(libc::SIGUSR1), MASK.load(SeqCst) & 0x400, flags & 0x400), (1, 0, 0x400));
 }
 
-/// Without SA_RESTORER a program on x86-64 has nowhere to return to: the handler runs, and returning kills.
-fn restorer_returns() {
+/// On x86-64 a handler returns through the restorer that the C library gave with the action.
+fn restorer_is_kept() {
     fork(|| {
         record_on(libc::SIGUSR1, 0);
         let mut action = [0usize; 4];

@@ -25,9 +25,11 @@ macro_rules! families {
 }
 
 families! {
+    clocks
     delivery
     descriptors
     execs
+    faults
     fifos
     folders
     groups
@@ -39,6 +41,7 @@ families! {
     opens
     pipes
     processes
+    ring3
     rw
     stats
     waits
