@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 
@@ -132,7 +133,10 @@ fn hash_tree(path: &Path, hasher: &mut DefaultHasher) {
 
 /// Writes a file so that a reader sees the old or the new content, never a part.
 pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    let temporary = path.with_extension(format!("{}.new", std::process::id()));
+    // Unique among processes and among the threads of this one.
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let temporary = path.with_extension(format!("{}-{number}.new", std::process::id()));
     fs::write(&temporary, content).with_context(|| format!("cannot write {}", temporary.display()))?;
     fs::rename(&temporary, path).with_context(|| format!("cannot write {}", path.display()))
 }

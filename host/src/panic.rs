@@ -9,15 +9,10 @@ use addr2line::Loader;
 pub fn symbolise(elf: &Path, text: &[String]) -> Vec<String> {
     let Ok(loader) = Loader::new(elf) else { return text.to_vec() };
     let mut lines = Vec::new();
-    let mut first = true;
     for line in text {
         match address(line) {
-            Some(address) => {
-                // A return address may lie behind the end of the function that called; the call is just before it. The
-                // first address is where the processor was.
-                lines.extend(describe(&loader, if first { address } else { address.saturating_sub(1) }, line));
-                first = false;
-            }
+            // These are return addresses: the call is just before, and may even be the last of its function.
+            Some(address) => lines.extend(describe(&loader, address.saturating_sub(1), line)),
             None => lines.push(line.clone()),
         }
     }
@@ -67,7 +62,7 @@ mod tests {
         use object::{Object, ObjectSymbol};
         let file = object::File::parse(&*elf).unwrap();
         let symbol = file.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.contains("symbolise"))).unwrap();
-        let line = format!("  at {:#x}", symbol.address() - base);
+        let line = format!("  at {:#x}", symbol.address() - base + 1);
         assert!(symbolise(&this, &[line])[0].contains("symbolise"));
     }
 

@@ -37,6 +37,9 @@ pub struct MachineOptions {
     /// Show the kernel's log on stderr
     #[arg(long)]
     pub log: bool,
+    /// Make the time stamp counter count instructions: slower, and the same in every run
+    #[arg(long)]
+    pub icount: bool,
     /// Stop the machine after this many seconds and exit with status 124
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
@@ -61,31 +64,12 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 /// Runs `arguments` (program first) and returns the exit status of this command.
 pub fn run(options: &MachineOptions, arguments: &[String]) -> Result<u8> {
-    let (first, rest) = arguments.split_first().context("no program to run")?;
-    let qemu = packages::qemu()?;
-    let kernel = kernel_build::kernel()?;
-    let archive = rootfs::archive(options.root.as_deref())?;
-    let prepared = program::prepare(first, &archive, options.root.is_some())?;
-    let initrd = match &prepared.archive {
-        Some(archive) => Initrd::in_memory(archive)?,
-        None => Initrd::File(archive),
-    };
     let interactive = terminal::is_interactive();
-    let mut words = vec![prepared.program.as_str()];
-    words.extend(rest.iter().map(String::as_str));
-    let configuration = Configuration {
-        machine: options.machine,
-        cpus: options.smp,
-        memory_mib: options.memory,
-        kernel: kernel.stripped,
-        initrd,
-        command_line: command_line(options, &words, interactive)?,
-        counted: false,
-    };
+    let Prepared { qemu, configuration, elf } = prepare(options, arguments, interactive)?;
     let launch = Launch {
         qemu,
         configuration,
-        elf: kernel.elf,
+        elf,
         timeout: options.timeout,
         input: if interactive { Input::Terminal } else { Input::Stream(Box::new(stdin())) },
         output: Box::new(stdout()),
@@ -100,6 +84,39 @@ pub fn run(options: &MachineOptions, arguments: &[String]) -> Result<u8> {
         text.lines().for_each(|line| message(&format!("pollux: {line}")));
     }
     Ok(report.status)
+}
+
+/// Everything that a run needs, found or built.
+pub struct Prepared {
+    pub qemu: PathBuf,
+    pub configuration: Configuration,
+    /// The kernel with its symbols.
+    pub elf: PathBuf,
+}
+
+/// Finds or builds all that is needed to run `arguments`.
+pub fn prepare(options: &MachineOptions, arguments: &[String], interactive: bool) -> Result<Prepared> {
+    let (first, rest) = arguments.split_first().context("no program to run")?;
+    let qemu = packages::qemu()?;
+    let kernel = kernel_build::kernel()?;
+    let archive = rootfs::archive(options.root.as_deref())?;
+    let prepared = program::prepare(first, &archive, options.root.is_some())?;
+    let initrd = match &prepared.archive {
+        Some(archive) => Initrd::in_memory(archive)?,
+        None => Initrd::File(archive),
+    };
+    let mut words = vec![prepared.program.as_str()];
+    words.extend(rest.iter().map(String::as_str));
+    let configuration = Configuration {
+        machine: options.machine,
+        cpus: options.smp,
+        memory_mib: options.memory,
+        kernel: kernel.stripped,
+        initrd,
+        command_line: command_line(options, &words, interactive)?,
+        counted: options.icount,
+    };
+    Ok(Prepared { qemu, configuration, elf: kernel.elf })
 }
 
 fn show(event: &Event, log: bool) {
@@ -133,6 +150,25 @@ fn command_line(options: &MachineOptions, arguments: &[&str], interactive: bool)
     Ok(parameters.join(" "))
 }
 
+impl Default for MachineOptions {
+    /// What the command line gives when nothing is said.
+    fn default() -> MachineOptions {
+        MachineOptions {
+            root: None,
+            smp: 1,
+            memory: 256,
+            machine: Machine::Microvm,
+            append: None,
+            trace: false,
+            log: false,
+            icount: false,
+            timeout: None,
+            env: Vec::new(),
+            cwd: None,
+        }
+    }
+}
+
 /// The program's environment: what a login gives, overruled by what was asked for.
 fn environment(options: &MachineOptions, interactive: bool) -> Vec<String> {
     let terminal = if interactive { std::env::var("TERM").ok() } else { None };
@@ -150,16 +186,11 @@ mod tests {
 
     fn options() -> MachineOptions {
         MachineOptions {
-            root: None,
-            smp: 1,
-            memory: 256,
-            machine: Machine::Microvm,
             append: Some("loglevel=7 -- single".into()),
             trace: true,
-            log: false,
-            timeout: None,
             env: vec!["HOME=/tmp".into(), "A=b c".into()],
             cwd: Some("/tmp".into()),
+            ..MachineOptions::default()
         }
     }
 

@@ -1,6 +1,5 @@
 //! Starts that cannot succeed: each ends with a text that says why and with a failing status of its own.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -78,7 +77,7 @@ fn root_bytes() -> Result<Vec<u8>> {
 }
 
 fn good_root() -> Result<Initrd> {
-    Ok(Initrd::File(PathBuf::from(pollux::rootfs::archive(None)?)))
+    Ok(Initrd::File(pollux::rootfs::archive(None)?))
 }
 
 fn cut_off() -> Result<Initrd> {

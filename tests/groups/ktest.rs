@@ -28,7 +28,7 @@ fn names(elf: &Path) -> Result<Vec<String>> {
     let file = object::File::parse(&*bytes)?;
     let Some(section) = file.section_by_name(SECTION) else { return Ok(Vec::new()) };
     let names = section.data()?.split(|&byte| byte == 0).filter(|name| !name.is_empty());
-    names.map(|name| Ok(String::from_utf8(name.to_vec()).context("a test's name is no text")?)).collect()
+    names.map(|name| String::from_utf8(name.to_vec()).context("a test's name is no text")).collect()
 }
 
 fn run(name: &str) -> Result<()> {

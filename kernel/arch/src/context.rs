@@ -95,6 +95,19 @@ impl UserContext {
         UserContext { fs_base: 0, registers, gs_base: 0, fpu: None, ticket: 0 }
     }
 
+    /// The general registers.
+    #[inline]
+    pub fn registers(&self) -> &Registers {
+        &self.registers
+    }
+
+    /// The general registers, to be changed. The program then goes on by the general way back, which restores each of them;
+    /// [`UserContext::set_return`] keeps the quick one.
+    #[inline]
+    pub fn registers_mut(&mut self) -> &mut Registers {
+        &mut self.registers
+    }
+
     /// After [`Trap::Syscall`](crate::user::Trap): the number of the call.
     #[inline]
     pub fn syscall_number(&self) -> u64 {

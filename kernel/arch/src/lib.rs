@@ -72,6 +72,8 @@ pub mod user {
     pub use crate::machine::copy::{
         compare_exchange_u32, copy_in, copy_out, fill, load_u8, load_u32, load_u64, store_u8, store_u32, store_u64,
     };
+    #[cfg(target_os = "none")]
+    pub use crate::machine::user::at_first_entry;
     pub use crate::machine::user::run;
     pub use crate::types::{Access, CopyFault, Trap};
 }

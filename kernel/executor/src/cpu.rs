@@ -42,7 +42,8 @@ pub(crate) fn this_cpu() -> &'static Executor {
     loom::lazy_static! {
         static ref EXECUTOR: Executor = Executor::new();
     }
-    EXECUTOR.get()
+    let executor: &Executor = &EXECUTOR;
+    executor
 }
 
 /// On the host a thread sees itself only.

@@ -9,10 +9,10 @@ use crate::{
     slice::Slice,
     stack::Stack,
     task::{Header, OutOfMemory, TaskId, allocate, drop_reference},
-    timer::Timers,
+    timer::{self, Timers},
     waker,
 };
-use arch::{clock, interrupts};
+use arch::interrupts;
 use core::{
     future::Future,
     ptr::{self, NonNull},
@@ -129,7 +129,7 @@ impl Executor {
         let _leave = Leave(self);
         self.cpu.store(arch::cpu::id(), Ordering::Relaxed);
         let mut polls = 0;
-        let mut now = clock::now();
+        let mut now = timer::now();
         while let Some(task) = self.next() {
             now = self.poll(task, now);
             polls += 1;
@@ -195,7 +195,7 @@ impl Executor {
             // SAFETY: the poll is over and the task was woken in it, so this step queues it.
             unsafe { self.inbox.push(task) };
         }
-        let end = clock::now();
+        let end = timer::now();
         self.report.end(self, name, start, end);
         end
     }

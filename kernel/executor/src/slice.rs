@@ -3,7 +3,7 @@
 //! A thread in user mode keeps the processor until it blocks, unless another task is ready. Then it may run for [`SLICE`] from the start of its
 //! poll. The timer is set for that only when somebody is ready and the thread loop asks: with one busy thread the processor stays tickless.
 
-use crate::{cpu::this_cpu, run::Executor};
+use crate::{cpu::this_cpu, run::Executor, timer};
 use sync::atomics::{AtomicBool, AtomicU64, Ordering};
 
 /// How long a user thread may run while others are ready, in nanoseconds.
@@ -65,7 +65,7 @@ impl Executor {
     fn arm_slice(&self) -> bool {
         let end = self.slice.start.load(Ordering::Relaxed).saturating_add(SLICE);
         self.slice.end.store(end, Ordering::Relaxed);
-        let over = arch::clock::now() >= end;
+        let over = timer::now() >= end;
         if over {
             self.slice.over.store(true, Ordering::Relaxed);
         } else {

@@ -97,6 +97,9 @@ impl Path {
         if size > limit && size > self.metadata().size {
             return Err(Errno::EFBIG);
         }
+        if let Some(writers) = self.inode().writers() {
+            writers.check_not_executed()?;
+        }
         self.inode().truncate(size)?;
         self.clear_set_ids(credentials)
     }

@@ -29,12 +29,6 @@ impl FsContext {
             _ => return Err(Errno::EINVAL),
         };
         let parent = self.resolve_parent(credentials, base, path)?;
-        self.check_new_name(&parent, false)?;
-        if matches!(kind, NewKind::CharDevice(_) | NewKind::BlockDevice(_)) && !credentials.is_privileged() {
-            parent.path.mount().check_writable()?;
-            credentials.check(&parent.path.inode().ownership(), access::WRITE | access::EXECUTE)?;
-            return Err(Errno::EPERM);
-        }
         self.create_entry(credentials, &parent, kind, mode & S_PERMISSIONS)
     }
 
@@ -58,6 +52,7 @@ impl FsContext {
         let directory = &parent.path.dentry;
         let _turn = directory.turn.take();
         self.check_absent(&parent)?;
+        parent.path.mount().check_writable()?;
         if !alloc::sync::Arc::ptr_eq(&target.mount, &parent.path.mount) {
             return Err(Errno::EXDEV);
         }
@@ -75,6 +70,9 @@ impl FsContext {
         let _turn = directory.turn.take();
         self.check_absent(parent)?;
         check_may_create(credentials, parent)?;
+        if matches!(kind, NewKind::CharDevice(_) | NewKind::BlockDevice(_)) && !credentials.is_privileged() {
+            return Err(Errno::EPERM);
+        }
         let new = self.new_node(credentials, &parent.path, kind, mode);
         let inode = directory.inode().create(&parent.name, &new)?;
         Ok(Path { mount: parent.path.mount.clone(), dentry: directory.attach(&parent.name, inode) })

@@ -27,7 +27,7 @@ pub const NAME_MAX: usize = 255;
 type Name = Arc<[u8]>;
 type Children = BTreeMap<Name, Weak<Dentry>>;
 
-/// Something is mounted on this entry, in some mount.
+/// Something is, or was, mounted on this entry, in some mount.
 const MOUNT_POINT: u32 = 1;
 /// The name was removed while the entry was in use.
 const DELETED: u32 = 2;
@@ -57,10 +57,10 @@ impl Dentry {
         Arc::new(Dentry::new(inode, None, Arc::from([])))
     }
 
-    /// The entry of a file that a directory made without a name (O_TMPFILE).
-    pub(crate) fn unnamed(inode: Arc<dyn Inode>) -> Arc<Dentry> {
+    /// The entry of a file that this directory made without a name (O_TMPFILE). No lookup finds it.
+    pub(crate) fn unnamed_child(self: &Arc<Dentry>, inode: Arc<dyn Inode>) -> Arc<Dentry> {
         let name = alloc::format!("#{}", inode.metadata().inode);
-        let entry = Dentry::new(inode, None, Arc::from(name.as_bytes()));
+        let entry = Dentry::new(inode, Some(self.clone()), Arc::from(name.as_bytes()));
         entry.flags.store(DELETED, Ordering::Relaxed);
         Arc::new(entry)
     }
@@ -98,12 +98,9 @@ impl Dentry {
         self.flags.load(Ordering::Acquire) & MOUNT_POINT != 0
     }
 
-    pub(crate) fn set_mount_point(&self, on: bool) {
-        if on {
-            self.flags.fetch_or(MOUNT_POINT, Ordering::AcqRel);
-        } else {
-            self.flags.fetch_and(!MOUNT_POINT, Ordering::AcqRel);
-        }
+    /// Marks the entry as covered by a mount. The mark is a hint that spares the walk a search; it stays when the mount goes.
+    pub(crate) fn mark_mount_point(&self) {
+        self.flags.fetch_or(MOUNT_POINT, Ordering::AcqRel);
     }
 
     /// The directory that holds this name; `None` for a root.

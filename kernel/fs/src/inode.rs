@@ -13,6 +13,7 @@ use memory::MappedFile;
 use crate::dentry::Dentry;
 use crate::metadata::{AttributeChange, DeviceNumber, FileType, FsStatistics, Metadata, Ownership};
 use crate::pipe::Pipe;
+use crate::writers::WriterCount;
 use crate::{File, OpenFlags, Path};
 
 /// A mountable file system.
@@ -222,6 +223,11 @@ pub trait Inode: Send + Sync {
 
     /// The pages, for programs that are executed and libraries that are mapped.
     fn mapping(self: Arc<Self>) -> Option<Arc<dyn MappedFile>> {
+        None
+    }
+
+    /// The count of writers, for files that can be executed.
+    fn writers(&self) -> Option<&WriterCount> {
         None
     }
 

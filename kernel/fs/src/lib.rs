@@ -45,6 +45,7 @@ pub mod tmpfs;
 pub mod turn;
 mod walk;
 pub mod wall_clock;
+mod writers;
 
 pub use attributes::TimeChange;
 pub use context::FsContext;
@@ -62,3 +63,4 @@ pub use rename::RenameMode;
 pub use tmpfs::Tmpfs;
 pub use turn::{Turn, TurnGuard};
 pub use walk::{LINKS_MAX, LastKind, LookupFlags, Name, PATH_MAX, Parent};
+pub use writers::{TextHold, WriterCount};

@@ -139,7 +139,7 @@ impl Mount {
     fn attach(self: &Arc<Mount>, at: &Path) {
         let _tree = TREE.take();
         *self.attached.lock() = Some(at.clone());
-        at.dentry.set_mount_point(true);
+        at.dentry.mark_mount_point();
         at.mount.children.lock().push((at.dentry.clone(), self.clone()));
     }
 
@@ -150,10 +150,6 @@ impl Mount {
             let index = children.iter().position(|(_, mount)| Arc::ptr_eq(mount, self))?;
             children.remove(index)
         };
-        // Other mounts may cover the same entry, here or in another mount of the same file system: the mark is only a hint, so it may stay on.
-        if !at.mount.children.lock().iter().any(|(dentry, _)| Arc::ptr_eq(dentry, &at.dentry)) && Arc::strong_count(&at.mount.fs) <= 2 {
-            at.dentry.set_mount_point(false);
-        }
         drop(removed);
         Some(at)
     }
@@ -215,6 +211,7 @@ pub fn remount(at: &Path, flags: MountFlags) -> Result<()> {
 }
 
 /// umount2(2) of the mount whose root `path` is: EINVAL if it is no such root, EBUSY while in use unless `lazy` (MNT_DETACH).
+/// The caller must hold no other reference to the place: `path` is taken so that it does not count as a user.
 pub fn unmount(path: Path, lazy: bool) -> Result<()> {
     let Path { mount, dentry } = path;
     if !Arc::ptr_eq(&dentry, &mount.root) || mount.is_top() {

@@ -175,7 +175,7 @@ impl FsContext {
         credentials.check(&directory.inode().ownership(), access::WRITE | access::EXECUTE)?;
         let new = self.new_node(credentials, &directory, NewKind::Regular, mode & S_PERMISSIONS);
         let inode = directory.inode().create_unnamed(&new)?;
-        let place = Path::new(directory.mount().clone(), crate::dentry::Dentry::unnamed(inode));
+        let place = Path::new(directory.mount().clone(), directory.dentry().unnamed_child(inode));
         make_description(&place, flags.difference(OpenFlags::DIRECTORY))
     }
 }
@@ -204,5 +204,5 @@ fn make_description(place: &Path, flags: OpenFlags) -> Result<Opened> {
         FileType::Socket => return Err(Errno::ENXIO),
         FileType::Regular | FileType::Symlink => inode.clone().open(&request)?,
     };
-    Ok(Opened::Ready(Arc::new(OpenFile::new(place.clone(), file, flags))))
+    Ok(Opened::Ready(Arc::new(OpenFile::counted(place.clone(), file, flags)?)))
 }

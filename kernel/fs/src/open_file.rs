@@ -51,6 +51,8 @@ pub struct OpenFile {
     /// Held by those that use and move `position`, as threads and processes may share it.
     turn: Turn,
     seek_kind: SeekKind,
+    /// Counted in the inode's writers.
+    is_writer: bool,
     /// A lock was ever taken through this description, so closing it must look.
     pub(crate) used_locks: AtomicBool,
 }
@@ -58,6 +60,10 @@ pub struct OpenFile {
 impl OpenFile {
     /// A description of `file`, opened at `path`. O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC and O_CLOEXEC are not kept: they are of the call, or of the descriptor.
     pub fn new(path: Path, file: Arc<dyn File>, flags: OpenFlags) -> OpenFile {
+        OpenFile::make(path, file, flags, false)
+    }
+
+    fn make(path: Path, file: Arc<dyn File>, flags: OpenFlags, is_writer: bool) -> OpenFile {
         let kept = flags.difference(OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::NOCTTY | OpenFlags::TRUNC | OpenFlags::CLOEXEC);
         OpenFile {
             seek_kind: file.seek_kind(),
@@ -66,8 +72,18 @@ impl OpenFile {
             flags: AtomicU32::new(kept.bits()),
             position: AtomicU64::new(0),
             turn: Turn::new(),
+            is_writer,
             used_locks: AtomicBool::new(false),
         }
+    }
+
+    /// [`OpenFile::new`] that also counts as a writer of the file when it is one. ETXTBSY while the file is executed.
+    pub(crate) fn counted(path: Path, file: Arc<dyn File>, flags: OpenFlags) -> Result<OpenFile> {
+        let is_writer = match path.inode().writers().filter(|_| flags.writes()) {
+            Some(writers) => writers.add_writer().map(|()| true)?,
+            None => false,
+        };
+        Ok(OpenFile::make(path, file, flags, is_writer))
     }
 
     /// A description of a file without a place (eventfd, epoll, signalfd …); /proc/PID/fd shows `label`, as "anon_inode:[eventfd]".
@@ -292,6 +308,11 @@ impl Drop for OpenFile {
     fn drop(&mut self) {
         if self.used_locks.load(Ordering::Relaxed) {
             locks::release_description(self);
+        }
+        if self.is_writer
+            && let Some(writers) = self.inode().writers()
+        {
+            writers.remove_writer();
         }
     }
 }

@@ -116,7 +116,7 @@ impl Path {
             }
         };
         let mut text = Vec::new();
-        if !reached && !at.mount.is_top() {
+        if !reached {
             text.extend_from_slice(b"(unreachable)");
         }
         if names.is_empty() {

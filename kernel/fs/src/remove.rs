@@ -18,6 +18,7 @@ impl FsContext {
         if parent.kind != LastKind::Name {
             return Err(Errno::EISDIR);
         }
+        parent.path.mount().check_writable()?;
         let directory = &parent.path.dentry;
         let victim = {
             let _turn = directory.turn.take();
@@ -25,7 +26,6 @@ impl FsContext {
             if parent.trailing_slash {
                 return Err(if victim.is_directory() { Errno::EISDIR } else { Errno::ENOTDIR });
             }
-            parent.path.mount().check_writable()?;
             check_may_remove(credentials, directory, &victim)?;
             if victim.is_directory() {
                 return Err(Errno::EISDIR);
@@ -48,11 +48,11 @@ impl FsContext {
             LastKind::DotDot => return Err(Errno::ENOTEMPTY),
             LastKind::Root => return Err(Errno::EBUSY),
         }
+        parent.path.mount().check_writable()?;
         let directory = &parent.path.dentry;
         let victim = {
             let _turn = directory.turn.take();
             let victim = directory.lookup_in_turn(&parent.name)?;
-            parent.path.mount().check_writable()?;
             check_may_remove(credentials, directory, &victim)?;
             if !victim.is_directory() {
                 return Err(Errno::ENOTDIR);

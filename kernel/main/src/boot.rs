@@ -1,12 +1,17 @@
 //! The order in which the kernel comes to life.
 
-use arch::boot::BootInfo;
-use arch::power::{self, ExitCode};
+use core::ops::Range;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use arch::boot::{BootInfo, MemoryKind, MemoryRegion};
+use arch::{PhysAddr, phys_to_virt};
 use kernel::parameters::Parameters;
+use linux::start::{Options, Program};
 use log::{LevelFilter, info};
 use memory::heap::KernelHeap;
 
-use crate::{ktest, logger};
+use crate::{ktest, logger, serial};
 
 #[global_allocator]
 static HEAP: KernelHeap = KernelHeap;
@@ -27,7 +32,7 @@ fn kernel_main(info: &'static BootInfo) -> ! {
     if let Some(name) = &parameters.kernel_test {
         ktest::run(name);
     }
-    start(info, &parameters)
+    start(info, parameters)
 }
 
 /// What the machine is, in two lines.
@@ -42,8 +47,48 @@ fn greet(info: &BootInfo) {
     }
 }
 
-/// Starts the system on top of the executor.
-fn start(info: &'static BootInfo, parameters: &Parameters) -> ! {
-    let _ = (info, parameters);
-    power::exit(ExitCode::Failure)
+/// Starts the system on top of the executor, and runs it for ever.
+fn start(info: &'static BootInfo, parameters: Parameters) -> ! {
+    fs::random::stir(&arch::clock::boot_wall_time().to_le_bytes());
+    fs::devices::register_memory_devices();
+    let stdio = match parameters.stdio {
+        kernel::parameters::Stdio::Terminal => terminal::Stdio::Terminal,
+        kernel::parameters::Stdio::Pipe => terminal::Stdio::Channels,
+    };
+    serial::start(stdio, parameters.window);
+    // The host holds its input back until here: a byte that comes before the receivers are on would be lost.
+    arch::console::write(b"\x01ready\n");
+    arch::user::at_first_entry(|| {
+        let ticks = arch::clock::ticks_since_entry();
+        arch::console::write(alloc::format!("\x01figure first-user-instruction {ticks}\n").as_bytes());
+    });
+    let options = Options {
+        initrd: info.initrd.clone().and_then(|range| archive(info, range)),
+        stdio,
+        trace: parameters.trace,
+        init: parameters.init.map(|path| {
+            let words = core::iter::once(path).chain(parameters.init_arguments);
+            Program { arguments: words.map(String::into_bytes).collect(), environment: bytes(parameters.init_environment), directory: None }
+        }),
+        program: Program { arguments: parameters.arguments, environment: parameters.environment, directory: parameters.directory },
+    };
+    if let Err(error) = linux::start::start(options) {
+        panic!("the system can't be started: {error}");
+    }
+    executor::run_forever(arch::interrupts::enable_and_halt)
+}
+
+fn bytes(texts: Vec<String>) -> Vec<Vec<u8>> {
+    texts.into_iter().map(String::into_bytes).collect()
+}
+
+/// The archive that the boot loader put into memory. None if what it said isn't memory.
+fn archive(info: &BootInfo, range: Range<u64>) -> Option<&'static [u8]> {
+    let within = |region: &MemoryRegion| region.start <= range.start && range.end <= region.start + region.len;
+    if !info.memory.iter().any(|region| region.kind == MemoryKind::Usable && within(region)) {
+        log::error!("the initrd at {:#x} to {:#x} doesn't lie in memory", range.start, range.end);
+        return None;
+    }
+    // SAFETY: memory that the boot loader filled with the archive and `memory` left out, mapped as all memory is.
+    Some(unsafe { core::slice::from_raw_parts(phys_to_virt(PhysAddr(range.start)), (range.end - range.start) as usize) })
 }

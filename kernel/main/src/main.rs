@@ -15,6 +15,8 @@ mod ktest;
 mod logger;
 #[cfg(target_os = "none")]
 mod panic;
+#[cfg(target_os = "none")]
+mod serial;
 
 /// On the host: nothing to do.
 #[cfg(not(target_os = "none"))]

@@ -4,7 +4,7 @@ use crate::frames;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes of hosted memory. Miri pays for each of them.
-const MEMORY: usize = if cfg!(miri) { 4 << 20 } else { 64 << 20 };
+const MEMORY: usize = if cfg!(miri) { 2 << 20 } else { 64 << 20 };
 
 /// Sets memory up and keeps other tests of frames out until dropped.
 pub fn serial() -> MutexGuard<'static, ()> {

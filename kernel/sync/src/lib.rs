@@ -16,6 +16,7 @@ mod event;
 pub mod list;
 mod mutex;
 mod once;
+mod raw_spin;
 mod spin;
 #[cfg(all(test, not(loom)))]
 mod test_waker;

@@ -1,29 +1,20 @@
 //! The spin lock: for a few instructions, with interrupts off.
 //!
-//! Interrupts are off while it is held because a handler on the same processor that wanted the lock would otherwise spin for ever. It is a
-//! test-and-test-and-set lock: critical sections are tens of instructions, so the fairness of a ticket lock would cost more than it gives.
+//! Interrupts are off while it is held because a handler on the same processor that wanted the lock would otherwise spin for ever.
 
-use crate::atomics::{AtomicBool, Ordering, UnsafeCell, spin_loop};
+use crate::{
+    atomics::UnsafeCell,
+    raw_spin::{Hold, Raw, hold},
+};
 use core::{
     fmt,
     marker::PhantomData,
     ops::{Deref, DerefMut},
 };
 
-#[cfg(not(loom))]
-use arch::interrupts::{Hold, hold};
-
-/// Loom's threads are no processors: there is nothing to hold.
-#[cfg(loom)]
-struct Hold;
-#[cfg(loom)]
-fn hold() -> Hold {
-    Hold
-}
-
 /// Mutual exclusion by spinning, interrupts off while held. Not recursive.
 pub struct SpinLock<T> {
-    locked: AtomicBool,
+    raw: Raw,
     data: UnsafeCell<T>,
 }
 
@@ -36,7 +27,7 @@ impl<T> SpinLock<T> {
     crate::constructor! {
         /// A free lock around `value`.
         pub fn new(value: T) -> Self {
-            SpinLock { locked: AtomicBool::new(false), data: UnsafeCell::new(value) }
+            SpinLock { raw: Raw::new(), data: UnsafeCell::new(value) }
         }
     }
 
@@ -44,9 +35,7 @@ impl<T> SpinLock<T> {
     #[inline]
     pub fn lock(&self) -> SpinLockGuard<'_, T> {
         let hold = hold();
-        while self.locked.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            self.wait_until_free();
-        }
+        self.raw.acquire();
         SpinLockGuard { lock: self, not_send: PhantomData, _hold: hold }
     }
 
@@ -54,18 +43,7 @@ impl<T> SpinLock<T> {
     #[inline]
     pub fn try_lock(&self) -> Option<SpinLockGuard<'_, T>> {
         let hold = hold();
-        match self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => Some(SpinLockGuard { lock: self, not_send: PhantomData, _hold: hold }),
-            Err(_) => None,
-        }
-    }
-
-    /// Spins on plain loads, which stay in this processor's cache, and not on the compare-exchange, which would take the line away from the holder.
-    #[cold]
-    fn wait_until_free(&self) {
-        while self.locked.load(Ordering::Relaxed) {
-            spin_loop();
-        }
+        self.raw.try_acquire().then(|| SpinLockGuard { lock: self, not_send: PhantomData, _hold: hold })
     }
 
     /// The data, without locking: nobody else can hold a lock that is owned.
@@ -92,7 +70,7 @@ impl<T: fmt::Debug> fmt::Debug for SpinLock<T> {
 
 /// Proof that the lock is held; frees it when dropped, then restores the interrupt flag. Not `Send`: it cannot be held across an `await`.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn send<T: Send>(_: T) {}
 /// let lock = sync::SpinLock::new(0);
 /// send(lock.lock());
@@ -126,7 +104,8 @@ impl<T> DerefMut for SpinLockGuard<'_, T> {
 impl<T> Drop for SpinLockGuard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.lock.locked.store(false, Ordering::Release);
+        // SAFETY: the guard exists, so the lock is held through it, and isn't used after this.
+        unsafe { self.lock.raw.release() };
     }
 }
 

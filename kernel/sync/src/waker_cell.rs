@@ -3,7 +3,7 @@
 //! Lock-free by necessity: the handler may strike between any two instructions of `register`. Two bits say who may touch the waker: whoever
 //! sets REGISTERING or WAKING on an idle cell owns it. A wake that finds REGISTERING leaves its bit behind, and `register` wakes for it.
 
-use crate::atomics::{AtomicU8, Ordering, UnsafeCell};
+use crate::atomics::{AtomicU8, Ordering, UnsafeCell, spin_loop};
 use core::task::Waker;
 
 const IDLE: u8 = 0;
@@ -35,6 +35,7 @@ impl WakerCell {
         // Acquire: what the last waking thread did to the cell. On failure, acquire: a wake is under way, and the caller's next check of its
         // condition must see what that waker did before.
         if self.state.compare_exchange(IDLE, REGISTERING, Ordering::Acquire, Ordering::Acquire).is_err() {
+            spin_loop();
             waker.wake_by_ref();
             return;
         }

@@ -13,7 +13,6 @@ pub mod discipline;
 pub mod pty;
 pub mod serial;
 pub mod tty;
-mod turn;
 
 use abi::termios::{Control, Termios, Winsize};
 use abi::{Errno, Result};

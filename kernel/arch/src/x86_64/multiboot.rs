@@ -14,13 +14,12 @@ const HEADER: u64 = 8;
 
 /// Reads the information at `address`.
 pub fn read_multiboot2(address: u64, map: &mut Map) -> Loader {
-    // SAFETY (of all reads here): the loader puts its information below 1 GiB, with a total size first and then tags of
-    // a type and a size, each of which is checked against the total.
+    // SAFETY: the loader puts its information below 1 GiB, with a total size first and then tags of a type and a size.
     let total = u64::from(unsafe { read::<u32>(address) });
     let mut loader = Loader { command_line: 0..0, initrd: None, rsdp: None, structures: address..address + total };
     let mut at = address + HEADER;
     while at + HEADER <= address + total {
-        // SAFETY: as above.
+        // SAFETY: within the total size.
         let (kind, size) = unsafe { (read::<u32>(at), u64::from(read::<u32>(at + 4))) };
         if kind == END || size < HEADER {
             break;

@@ -41,7 +41,7 @@ pub fn measure_tsc() -> Option<u64> {
     loop {
         let (count, now) = sample();
         let passed = first.wrapping_sub(count);
-        if passed >= WINDOW && passed < u16::MAX / 2 {
+        if (WINDOW..u16::MAX / 2).contains(&passed) {
             return Some(((now - start) as u128 * u128::from(FREQUENCY) / u128::from(passed)) as u64);
         }
         if now > patience {

@@ -6,6 +6,7 @@
 
 use core::arch::naked_asm;
 use core::mem::offset_of;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::block::{self, KERNEL_STACK, SCRATCH, TRAP_STACK};
 use super::segments::{KERNEL_CODE, SYSRET_BASE};
@@ -33,6 +34,14 @@ macro_rules! at {
     ($register:ident) => {
         REGISTERS + offset_of!(Registers, $register)
     };
+}
+
+/// What is called before user mode is entered for the first time.
+static FIRST_ENTRY: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Has `hook` called, with interrupts off, when user mode is about to be entered for the first time.
+pub fn at_first_entry(hook: fn()) {
+    FIRST_ENTRY.store(hook as *mut (), Ordering::Relaxed);
 }
 
 /// Prepares this CPU for system calls.
@@ -75,6 +84,11 @@ pub fn run(context: &mut UserContext) -> Trap {
 #[cold]
 fn load(context: &mut UserContext) {
     let block = block::this();
+    let hook = FIRST_ENTRY.swap(core::ptr::null_mut(), Ordering::Relaxed);
+    if !hook.is_null() {
+        // SAFETY: only `at_first_entry` stores to it, a function pointer of this type.
+        unsafe { core::mem::transmute::<*mut (), fn()>(hook)() };
+    }
     context.ticket = block.next_ticket();
     fpu::arm(block, context);
     for base in [&mut context.fs_base, &mut context.gs_base] {

@@ -96,7 +96,7 @@ impl Timers {
     #[inline]
     pub fn catch_up(&self) {
         if self.is_behind() {
-            self.expire(arch::clock::now());
+            self.expire(super::now());
         }
     }
 

@@ -135,7 +135,7 @@ proptest! {
                 model[who][bytes].fill(kind);
             }
             for byte in 0..BYTES {
-                let held: Vec<_> = (0..3).filter_map(|owner| model[owner][byte]).collect();
+                let held: Vec<_> = model.iter().filter_map(|row| row[byte]).collect();
                 let found = test_record(&file, LockOwner::Process(0), LockKind::Exclusive, range(byte as u64, byte as u64));
                 prop_assert_eq!(found.map(|conflict| conflict.kind), held.first().copied());
             }

@@ -133,19 +133,17 @@ impl Pipe {
         if !reads && !writes {
             return Err(Errno::EINVAL);
         }
-        let other_missing = {
+        // Both are read at once: whoever opens the other side after this moment changes `seen`.
+        let (others, seen, waits_for) = {
             let state = self.state.lock();
-            self.is_fifo && !(reads && writes) && if reads { state.writers == 0 } else { state.readers == 0 }
+            if reads { (state.writers, state.writer_openings, End::Writer) } else { (state.readers, state.reader_openings, End::Reader) }
         };
+        let other_missing = self.is_fifo && !(reads && writes) && others == 0;
         if other_missing && writes && flags.nonblocking() {
             return Err(Errno::ENXIO);
         }
         let waits = other_missing && !flags.nonblocking();
-        let opening = waits.then(|| Opening {
-            pipe: self.clone(),
-            waits_for: if reads { End::Writer } else { End::Reader },
-            seen: self.openings(if reads { End::Writer } else { End::Reader }),
-        });
+        let opening = waits.then(|| Opening { pipe: self.clone(), waits_for, seen });
         let end = Arc::new(PipeEnd::new(self, reads, writes));
         Ok((end, opening))
     }

@@ -78,6 +78,7 @@ fn unnamed_file_gets_a_name() {
     let file = world.open("/", flags).unwrap();
     write(&file, b"hidden").unwrap();
     assert_eq!(file.metadata().links, 0);
+    assert_eq!(world.absolute(file.path()), format!("/#{} (deleted)", file.metadata().inode));
     assert_eq!(world.list("/").unwrap(), [".", ".."]);
     world.context.link(&world.who, file.path(), None, b"/named").unwrap();
     assert_eq!(world.text("/named").unwrap(), b"hidden");
@@ -153,6 +154,7 @@ fn nodes_and_their_modes() {
     assert_eq!(error(mknod("/what", 0o170755)), Errno::EINVAL);
     let user = World { who: Credentials::user(7, 7), ..world.as_user(7, 7) };
     assert_eq!(error(user.context.make_node(&user.who, None, b"/mine", 0o020666, DeviceNumber::new(1, 3))), Errno::EPERM);
+    assert_eq!(error(user.context.make_node(&user.who, None, b"/fifo", 0o020666, DeviceNumber::new(1, 3))), Errno::EEXIST);
     assert!(user.context.make_node(&user.who, None, b"/pipe", 0o010666, DeviceNumber::NONE).is_ok());
     world.context.set_umask(0o077);
     assert_eq!(world.mkdir("/private").unwrap().metadata().mode, 0o040700);

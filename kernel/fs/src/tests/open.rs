@@ -177,6 +177,21 @@ fn listing_survives_changes() {
 }
 
 #[test]
+fn writers_and_execution() {
+    let world = World::new();
+    let writer = world.create("/program", b"x").unwrap();
+    let place = world.find("/program").unwrap();
+    assert_eq!(error(place.hold_text()), Errno::ETXTBSY);
+    drop(writer);
+    let (one, two) = (place.hold_text().unwrap(), place.hold_text().unwrap());
+    assert_eq!(error(world.open("/program", OpenFlags::WRONLY)), Errno::ETXTBSY);
+    assert_eq!(error(place.truncate(&world.who, 0, u64::MAX)), Errno::ETXTBSY);
+    assert_eq!(world.text("/program").unwrap(), b"x");
+    drop((one, two));
+    world.open("/program", OpenFlags::RDWR).unwrap();
+}
+
+#[test]
 fn memory_files() {
     memory();
     let file = crate::tmpfs::memory_file(b"name", 0, 0).unwrap();

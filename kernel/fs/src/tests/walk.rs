@@ -105,12 +105,15 @@ fn chroot_holds() {
     world.symlink("/", "/jail/top").unwrap();
     world.symlink("../../..", "/jail/out").unwrap();
     let jail = world.find("/jail").unwrap();
+    let outside = world.mkdir("/outside").unwrap();
     world.context.change_root(&world.who, jail.clone()).unwrap();
     world.context.change_directory(&world.who, jail.clone()).unwrap();
     for path in ["/", "..", "../..", "/top", "/out", "/inside/..", "/inside/../../.."] {
         assert!(world.find(path).unwrap() == jail, "{path}");
     }
     assert_eq!(world.absolute(&jail), "/");
+    assert_eq!(world.absolute(&outside), "(unreachable)/outside");
+    assert_eq!(outside.display(), b"/outside");
 }
 
 #[test]

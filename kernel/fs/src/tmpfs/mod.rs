@@ -186,5 +186,5 @@ pub fn memory_file(name: &[u8], uid: u32, gid: u32) -> Result<Arc<OpenFile>> {
     let label = alloc::format!("/memfd:{} (deleted)", String::from_utf8_lossy(name));
     let node = RegularNode::create_unnamed(&fs.shared, &new, Some(label))?;
     let path = Path::nameless(node.clone());
-    Ok(Arc::new(OpenFile::new(path, node, OpenFlags::RDWR)))
+    Ok(Arc::new(OpenFile::counted(path, node, OpenFlags::RDWR)?))
 }

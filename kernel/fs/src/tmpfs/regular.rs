@@ -17,6 +17,7 @@ use crate::file::{File, Io, OpenFlags, SeekKind};
 use crate::inode::{Inode, NewNode, OpenRequest};
 use crate::metadata::{AttributeChange, DeviceNumber, FileType, Metadata, Ownership};
 use crate::turn::Turn;
+use crate::writers::WriterCount;
 
 /// The largest file, in bytes.
 const SIZE_MAX: u64 = i64::MAX as u64;
@@ -30,6 +31,7 @@ pub(crate) struct RegularNode {
     size: AtomicU64,
     /// Held by whoever writes or changes the size, so that appending writes do not overlap.
     turn: Turn,
+    writers: WriterCount,
     /// Made by O_TMPFILE and not named since.
     may_be_named: AtomicBool,
     /// The name that /proc shows for a file that can never have one in a directory.
@@ -54,6 +56,7 @@ impl RegularNode {
             cache: PageCache::new(None, Some(shared.clone())),
             size: AtomicU64::new(0),
             turn: Turn::new(),
+            writers: WriterCount::new(),
             may_be_named: AtomicBool::new(false),
             label,
         }))
@@ -136,6 +139,10 @@ impl Inode for RegularNode {
 
     fn mapping(self: Arc<Self>) -> Option<Arc<dyn MappedFile>> {
         Some(self)
+    }
+
+    fn writers(&self) -> Option<&WriterCount> {
+        Some(&self.writers)
     }
 
     fn label(&self) -> Option<String> {

@@ -195,7 +195,9 @@ fn perform(step: &Step, world: &World, model: &mut Model) -> (Result<()>, Result
                 Ok(Thing::Directory) => Err(Errno::EISDIR),
                 Err(error) => Err(error),
             };
-            let expected = expected.map(|()| drop(model.tree.remove(path)));
+            if expected.is_ok() {
+                model.tree.remove(path);
+            }
             (world.unlink(path), expected)
         }
         Step::Rmdir(path) => {
@@ -205,7 +207,9 @@ fn perform(step: &Step, world: &World, model: &mut Model) -> (Result<()>, Result
                 Ok(Thing::Directory) => Ok(()),
                 Err(error) => Err(error),
             };
-            let expected = expected.map(|()| drop(model.tree.remove(path)));
+            if expected.is_ok() {
+                model.tree.remove(path);
+            }
             (world.rmdir(path), expected)
         }
         Step::Link(from, to) => {

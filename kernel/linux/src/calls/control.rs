@@ -100,15 +100,15 @@ pub fn arch_prctl(call: &mut Call<'_>, option: i32, address: usize) -> Outcome {
     let base = match option {
         SET_FS | SET_GS if address >= arch::USER_END => return Err(Errno::EPERM.into()),
         SET_FS => {
-            call.context.fs_base = address as u64;
+            call.context.set_fs_base(address as u64);
             return Ok(0);
         }
         SET_GS => {
-            call.context.gs_base = address as u64;
+            call.context.set_gs_base(address as u64);
             return Ok(0);
         }
-        GET_FS => call.context.fs_base,
-        GET_GS => call.context.gs_base,
+        GET_FS => call.context.fs_base(),
+        GET_GS => call.context.gs_base(),
         _ => return Err(Errno::EINVAL.into()),
     };
     UserPtr::<u64>::new(address).write(&base)?;

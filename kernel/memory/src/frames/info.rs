@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Anonymous = 4,
     /// A page that a page cache holds or held.
     Cached = 5,
+    /// A free frame in the stock of a processor.
+    Stock = 6,
 }
 
 /// One entry of the array.
@@ -51,6 +53,7 @@ impl FrameInfo {
             3 => Kind::Slab,
             4 => Kind::Anonymous,
             5 => Kind::Cached,
+            6 => Kind::Stock,
             _ => Kind::Reserved,
         }
     }

@@ -4,10 +4,13 @@
 //! last frame. What programs can pile up (their pages, and kernel objects made on their behalf) first asks [`admit`] or uses
 //! [`allocate_admitted`], which refuse while only the *reserve* is left. So a memory hog meets ENOMEM or the out-of-memory killer while the
 //! kernel can still allocate the few frames it needs to act on it.
+//!
+//! Single frames come from a small stock of each processor, blocks from the buddy allocator behind it.
 
 mod buddy;
 mod info;
 mod setup;
+mod stock;
 
 pub(crate) use buddy::Buddy;
 pub use buddy::ORDERS;
@@ -28,7 +31,7 @@ static BUDDY: SpinLock<Buddy> = SpinLock::new(Buddy::empty());
 static INFOS: AtomicPtr<FrameInfo> = AtomicPtr::new(core::ptr::null_mut());
 /// Length of the array.
 static INFO_COUNT: AtomicUsize = AtomicUsize::new(0);
-/// Free frames, mirrored here so that [`admit`] needs no lock.
+/// Free frames in blocks and in stock, counted here so that [`admit`] needs no lock.
 static FREE: AtomicUsize = AtomicUsize::new(0);
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 static RESERVE: AtomicUsize = AtomicUsize::new(0);
@@ -38,7 +41,7 @@ static RESERVE: AtomicUsize = AtomicUsize::new(0);
 pub struct FrameStats {
     /// Frames that the allocator manages: RAM without the kernel image, boot modules and the frame array.
     pub total: usize,
-    /// Frames in free blocks.
+    /// Frames that nobody has.
     pub free: usize,
     /// Free frames that are kept back for the kernel.
     pub reserve: usize,
@@ -66,10 +69,18 @@ pub fn admit_many(frames: usize) -> Result<()> {
 
 /// Takes a naturally aligned block of 2^`order` frames with undefined content, the reserve included.
 pub fn allocate(order: usize) -> Option<Frame> {
-    let mut buddy = BUDDY.lock();
-    let number = buddy.allocate(order)?;
-    FREE.store(buddy.free_frames(), Relaxed);
+    let number = if order == 0 { stock::take()? } else { allocate_block(order)? };
+    FREE.fetch_sub(1 << order, Relaxed);
     Some(Frame::from_number(u64::from(number)))
+}
+
+/// A block of more than one frame. Frames in stock may be what is missing for it: when there is none, they all go back once.
+fn allocate_block(order: usize) -> Option<u32> {
+    let block = BUDDY.lock().allocate(order);
+    block.or_else(|| {
+        stock::give_back_all();
+        BUDDY.lock().allocate(order)
+    })
 }
 
 /// [`allocate`] on behalf of a program: leaves the reserve alone.
@@ -80,11 +91,11 @@ pub fn allocate_admitted(order: usize) -> Result<Frame> {
 
 /// Gives a block back. `order` must be the one it was allocated with.
 pub fn free(frame: Frame, order: usize) {
-    let mut buddy = BUDDY.lock();
-    let freed = u32::try_from(frame.number()).is_ok_and(|number| buddy.free(number, order));
-    FREE.store(buddy.free_frames(), Relaxed);
-    drop(buddy);
-    if !freed {
+    let freed =
+        u32::try_from(frame.number()).is_ok_and(|number| if order == 0 { stock::put(number) } else { BUDDY.lock().free(number, order) });
+    if freed {
+        FREE.fetch_add(1 << order, Relaxed);
+    } else {
         log::error!("frame {:#x} (order {order}) was freed but not allocated", frame.number());
     }
 }

@@ -58,10 +58,9 @@ pub unsafe fn add_range(range: Range<u64>) {
     let (start, end) = whole_frames(&range);
     let added = {
         let mut buddy = super::BUDDY.lock();
-        let added = buddy.add_range(start, end.min(INFO_COUNT.load(Relaxed) as u32));
-        FREE.store(buddy.free_frames(), Relaxed);
-        added
+        buddy.add_range(start, end.min(INFO_COUNT.load(Relaxed) as u32))
     };
+    FREE.fetch_add(added, Relaxed);
     TOTAL.fetch_add(added, Relaxed);
 }
 

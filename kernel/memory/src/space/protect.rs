@@ -4,15 +4,12 @@ use super::area::entry_flags;
 use super::areas::MAX_AREAS;
 use super::map::check_commit;
 use super::types::Protection;
-use super::{AddressSpace, Inner, is_aligned, page_align};
+use super::{AddressSpace, Inner, STEP, is_aligned, page_align};
 use crate::PAGE_SIZE;
 use crate::page::Page;
 use abi::{Errno, Result};
 use arch::paging::PageFlags;
 use core::ops::{ControlFlow, Range};
-
-/// Bytes whose rights change while the lock is held: one leaf table's worth.
-const PIECE: usize = 512 * PAGE_SIZE;
 
 impl AddressSpace {
     /// mprotect(2). EINVAL (unaligned), ENOMEM (a hole in the range, or too many areas), EACCES (more than the mapping may ever allow). After an
@@ -34,7 +31,7 @@ impl AddressSpace {
 }
 
 impl Inner {
-    /// Protects the start of `range`: the part in one area, at most one piece if that has pages. Returns where to go on.
+    /// Protects the start of `range`: the part in one area, at most [`STEP`] pages of it. Returns where to go on.
     fn protect_step(&mut self, range: Range<usize>, protection: Protection) -> Result<usize> {
         let area = self.areas.find(range.start).ok_or(Errno::ENOMEM)?;
         let mut end = area.end.min(range.end);
@@ -52,10 +49,7 @@ impl Inner {
             self.check_growth(0, if wanted.is_data() { end - range.start } else { 0 })?;
             check_commit(&wanted, false)?;
         }
-        // Pages far apart are skipped quickly, so only a range full of pages needs to be done in pieces.
-        if end - range.start > PIECE && self.resident * PAGE_SIZE > PIECE {
-            end = range.start + PIECE;
-        }
+        end = self.end_of_step(range.start..end);
         let part = range.start..end;
         if self.areas.len() + self.areas.cuts(&part) > MAX_AREAS {
             return Err(Errno::ENOMEM);
@@ -66,6 +60,23 @@ impl Inner {
         })?;
         self.protect_pages(part, protection, shared);
         Ok(end)
+    }
+
+    /// The end of the longest start of `range` that has no more than [`STEP`] pages in the table.
+    fn end_of_step(&mut self, range: Range<usize>) -> usize {
+        if self.resident <= STEP {
+            return range.end;
+        }
+        let (mut count, mut end) = (0, range.end);
+        self.table.visit(range, &mut |address, _| {
+            if count == STEP {
+                end = address;
+                return ControlFlow::Break(());
+            }
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        end
     }
 
     /// Gives the pages of `range` new rights. A private page becomes writable at once only if nobody shares it.

@@ -5,6 +5,7 @@ use super::areas::MAX_AREAS;
 use super::map::{check_commit, user_range};
 use super::types::RemapFlags;
 use super::{AddressSpace, Inner, STEP, is_aligned, page_align};
+use crate::PAGE_SIZE;
 use crate::cache::Registration;
 use crate::frames;
 use crate::page::Page;
@@ -116,6 +117,10 @@ impl Inner {
         }
         if call.old.end > area.end {
             return Err(Errno::EFAULT);
+        }
+        let first = area.index_of(call.old.start).checked_mul(PAGE_SIZE as u64);
+        if first.is_none_or(|first| first.checked_add(call.new_len as u64).is_none()) {
+            return Err(Errno::EINVAL);
         }
         let more = call.new_len.saturating_sub(call.old.len());
         if area.flags.contains(super::area::AreaFlags::LOCKED) {

@@ -20,7 +20,7 @@ impl Inner {
         let (mut at, mut left) = (range.start, max);
         while at < range.end && left > 0 {
             let mut batch: [Option<Page>; BATCH] = [const { None }; BATCH];
-            let (mut count, mut first, mut reached) = (0, range.end, range.end);
+            let (mut count, mut touched, mut reached) = (0, range.end..range.end, range.end);
             let room = left.min(BATCH);
             self.table.visit(at..range.end, &mut |address, leaf| {
                 if count == room {
@@ -33,13 +33,13 @@ impl Inner {
                 {
                     // SAFETY: the entry that owned this reference was just cleared.
                     *slot = unsafe { Page::from_entry(frame) };
-                    first = first.min(address);
+                    touched = touched.start.min(address)..address + PAGE_SIZE;
                     count += 1;
                 }
                 ControlFlow::Continue(())
             });
             if count > 0 {
-                self.flush(first..reached);
+                self.flush(touched);
             }
             for page in batch.into_iter().flatten() {
                 self.count_out(page.is_cached());

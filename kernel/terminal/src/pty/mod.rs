@@ -18,12 +18,11 @@ use abi::termios::{Control, Termios};
 use abi::{Errno, Result};
 pub use devpts::devpts;
 use driver::PtyDriver;
-use fs::DeviceNumber;
+use fs::{DeviceNumber, Turn};
 pub use master::MasterFile;
 use sync::SpinLock;
 
 use crate::tty::{Identity, Tty};
-use crate::turn::Turn;
 
 /// Major number of the slaves.
 pub const SLAVE_MAJOR: u32 = 136;

@@ -260,10 +260,10 @@ pub fn is_present(index: usize) -> bool {
 }
 
 /// Whether every byte that was written to the lines has left the machine: to be waited for, polling, before power goes off. Works with
-/// interrupts on or off, since asking also sends what the chips take.
+/// interrupts on or off, since asking also sends what the chips take; output that STOP holds back goes out too.
 pub fn is_drained() -> bool {
     LINES.iter().all(|line| {
-        line.put(&[]);
+        line.set_stopped(false);
         line.pending() == 0
     })
 }

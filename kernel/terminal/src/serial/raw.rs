@@ -6,12 +6,11 @@
 
 use abi::{Errno, Result};
 use drivers::uart::Received;
-use fs::{File, Io, PollEvents, Side};
+use fs::{File, Io, PollEvents, Side, Turn};
 use memory::{IoSink, IoSource};
 use sync::{SpinLock, WaitQueue};
 
 use super::SerialLine;
-use crate::turn::Turn;
 
 const DLE: u8 = 0x10;
 const END_OF_FILE: u8 = 0x04;

@@ -19,11 +19,8 @@ impl Tty {
             state.discipline.flush_echo();
             state.discipline.set_termios(self.identity.initial, &mut effects);
             state.discipline.start(&mut effects);
+            // What was written before still goes out: it is the last words of the programs that end now.
             self.driver.set_stopped(false);
-            // What a slave wrote last is still for its master to read.
-            if !self.driver.is_pty() {
-                self.driver.flush();
-            }
             (state.session, state.foreground)
         };
         self.leave_session();

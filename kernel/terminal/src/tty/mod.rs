@@ -18,13 +18,12 @@ use alloc::sync::{Arc, Weak};
 use abi::termios::{Termios, Winsize, packet};
 use abi::{Result, Signal};
 pub use file::TtyFile;
-use fs::DeviceNumber;
+use fs::{DeviceNumber, Turn};
 pub(crate) use ioctl::Origin;
 pub(crate) use job::{caller_credentials, caller_terminal, install_descriptor, signal_by_master};
 use sync::{SpinLock, WaitQueue};
 
 use crate::discipline::{Discipline, Effects, Flow, Item};
-use crate::turn::Turn;
 
 /// The other end of a terminal. The calls are made with the terminal's lock held, so they must not call back; none waits.
 pub trait Driver: Send + Sync {
