@@ -59,12 +59,17 @@ loom::lazy_static! {
     static ref KICK: Once<fn(usize)> = Once::new();
 }
 
-/// Tells how to interrupt another processor (an IPI), given its number. It is called, in any context, when a task is woken whose processor had
+/// Tells how to interrupt another processor (an IPI whose handler is [`on_kick`]), given its number. It is called, in any context, when a task is woken whose processor had
 /// nothing new in its inbox, as that may be halted or in user mode. Until this is set, a wake reaches another processor when that next looks.
 pub fn set_kick(kick: fn(usize)) {
     if KICK.set(kick).is_err() {
         log::warn!("executor: the way to interrupt processors was set twice");
     }
+}
+
+/// What the handler of that interrupt does on the processor that was kicked: lets the user thread that it may have interrupted look for others.
+pub fn on_kick() {
+    this_cpu().slice.attract();
 }
 
 /// Interrupts processor `cpu`, so that it looks into its inbox.

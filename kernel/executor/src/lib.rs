@@ -34,7 +34,7 @@ pub mod timer;
 mod waker;
 mod yield_now;
 
-pub use cpu::set_kick;
+pub use cpu::{on_kick, set_kick};
 pub use diagnostics::{Statistics, TaskInfo, TaskState, current_task, statistics, tasks};
 pub use join::{Cancelled, JoinHandle};
 pub use report::note_user_time;

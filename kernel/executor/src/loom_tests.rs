@@ -106,6 +106,35 @@ fn two_wakers_of_one_task_queue_it_once() {
 }
 
 #[test]
+fn a_poll_sees_what_happened_before_each_wake() {
+    check(|| {
+        let (executor, ready) = (executor(), Arc::new(AtomicUsize::new(0)));
+        let waker = std::sync::Arc::new(std::sync::Mutex::new(None::<Waker>));
+        let (seen, place) = (ready.clone(), waker.clone());
+        let handle = spawn(
+            executor,
+            poll_fn(move |context| {
+                place.lock().unwrap().get_or_insert_with(|| context.waker().clone());
+                if seen.load(Ordering::Relaxed) == 2 { Poll::Ready(()) } else { Poll::Pending }
+            }),
+        );
+        executor.run_until_idle();
+        let waker = waker.lock().unwrap().clone().unwrap();
+        let threads = [waker.clone(), waker].map(|waker| {
+            let ready = ready.clone();
+            thread::spawn(move || {
+                ready.fetch_add(1, Ordering::Relaxed);
+                waker.wake();
+            })
+        });
+        executor.run_until_idle();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        executor.run_until_idle();
+        assert!(handle.is_finished());
+    });
+}
+
+#[test]
 fn two_tasks_woken_at_once_are_both_queued() {
     check(|| {
         let executor = executor();

@@ -26,17 +26,19 @@ use sync::{
 
 /// What a processor needs to run tasks. Only `inbox`, `reap` and `timers` are touched from elsewhere (other processors, interrupt handlers); the rest are
 /// atomics only so that no `unsafe` is needed: their relaxed loads and stores are plain moves.
-#[repr(align(64))]
+///
+/// Its size is a power of two, so that finding a processor's own is a shift.
+#[repr(align(2048))]
 pub(crate) struct Executor {
     /// Tasks woken since the batch was taken.
     inbox: Stack,
     /// What is left of the tasks taken from the inbox at once, in order.
     batch: AtomicPtr<Header>,
+    pub slice: Slice,
     /// Complete tasks whose last reference died elsewhere.
     pub reap: Stack,
     /// The task being polled.
     current: AtomicPtr<Header>,
-    pub slice: Slice,
     pub budget: Budget,
     pub report: Report,
     pub counters: Counters,
@@ -47,6 +49,9 @@ pub(crate) struct Executor {
     pub tasks: SpinLock<List<Header>>,
     pub timers: Timers,
 }
+
+#[cfg(target_os = "none")]
+const _: () = assert!(size_of::<Executor>() == 2048);
 
 impl Executor {
     sync::constructor! {
@@ -93,6 +98,7 @@ impl Executor {
     pub unsafe fn schedule(&self, task: NonNull<Header>) {
         // SAFETY: a scheduled task isn't complete, so the executor's reference keeps it alive; only the caller queues it.
         let was_empty = unsafe { self.inbox.push(task) };
+        self.slice.attract();
         if was_empty {
             let cpu = self.cpu.load(Ordering::Relaxed);
             if cpu != arch::cpu::id() {
@@ -172,7 +178,7 @@ impl Executor {
         let header = unsafe { task.as_ref() };
         let name = header.name;
         self.current.store(task.as_ptr(), Ordering::Relaxed);
-        self.slice.begin(start);
+        self.slice.begin(start, self.has_ready());
         self.budget.refill();
         self.report.begin();
         header.polls.store(header.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

@@ -14,24 +14,40 @@ const UNARMED: u64 = u64::MAX;
 
 /// The slice of the task being polled.
 pub(crate) struct Slice {
+    /// There may be a reason to yield: somebody became ready, or the slice is over. While this is false, there is none; that is all that the path of a
+    /// system call looks at.
+    attention: AtomicBool,
+    over: AtomicBool,
     start: AtomicU64,
     end: AtomicU64,
-    over: AtomicBool,
 }
 
 impl Slice {
     sync::constructor! {
         pub fn new() -> Self {
-            Slice { start: AtomicU64::new(0), end: AtomicU64::new(UNARMED), over: AtomicBool::new(false) }
+            Slice {
+                attention: AtomicBool::new(false),
+                over: AtomicBool::new(false),
+                start: AtomicU64::new(0),
+                end: AtomicU64::new(UNARMED),
+            }
         }
     }
 
-    /// A poll begins. The hardware may still be set for the slice of the task before: an interrupt too many costs less than setting it each time.
+    /// A poll begins; `has_ready` says whether others wait for their turn. The hardware may still be set for the slice of the task before: an interrupt too
+    /// many costs less than setting it each time.
     #[inline]
-    pub fn begin(&self, now: u64) {
+    pub fn begin(&self, now: u64, has_ready: bool) {
+        self.attention.store(has_ready, Ordering::Relaxed);
+        self.over.store(false, Ordering::Relaxed);
         self.start.store(now, Ordering::Relaxed);
         self.end.store(UNARMED, Ordering::Relaxed);
-        self.over.store(false, Ordering::Relaxed);
+    }
+
+    /// Somebody has become ready.
+    #[inline]
+    pub fn attract(&self) {
+        self.attention.store(true, Ordering::Relaxed);
     }
 
     /// The timer interrupt: ends the slice if its time has come. Returns its end if it is still to come.
@@ -43,47 +59,57 @@ impl Slice {
         if now < end {
             return Some(end);
         }
-        self.over.store(true, Ordering::Relaxed);
+        self.finish();
         None
+    }
+
+    fn finish(&self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.attention.store(true, Ordering::Relaxed);
     }
 }
 
 impl Executor {
-    #[inline]
-    fn should_yield(&self) -> bool {
+    /// What [`should_yield`] does if there may be a reason.
+    #[cold]
+    fn judge_slice(&self) -> bool {
+        // Cleared before looking: an interrupt that makes a task ready after the look sets it again.
+        self.slice.attention.store(false, Ordering::Relaxed);
         if !self.has_ready() {
             return false;
         }
-        if self.slice.over.load(Ordering::Relaxed) {
-            return true;
+        if self.slice.end.load(Ordering::Relaxed) == UNARMED {
+            self.arm_slice();
         }
-        self.slice.end.load(Ordering::Relaxed) == UNARMED && self.arm_slice()
-    }
-
-    /// Sets the end of the slice and the timer. Returns true if it is over already: the thread ran alone for longer than a slice before another became ready.
-    #[cold]
-    fn arm_slice(&self) -> bool {
-        let end = self.slice.start.load(Ordering::Relaxed).saturating_add(SLICE);
-        self.slice.end.store(end, Ordering::Relaxed);
-        let over = timer::now() >= end;
+        let over = self.slice.over.load(Ordering::Relaxed);
         if over {
-            self.slice.over.store(true, Ordering::Relaxed);
-        } else {
-            self.timers.program(end);
+            self.slice.attract();
         }
         over
     }
+
+    /// Sets the end of the slice and the timer. It may be over already: the thread ran alone for longer than a slice before another became ready.
+    fn arm_slice(&self) {
+        let end = self.slice.start.load(Ordering::Relaxed).saturating_add(SLICE);
+        self.slice.end.store(end, Ordering::Relaxed);
+        if timer::now() >= end {
+            self.slice.finish();
+        } else {
+            self.timers.program(end);
+        }
+    }
 }
 
-/// Whether another task is ready, so that it makes sense to yield. Two or three loads.
+/// Whether another task is ready, so that it makes sense to yield.
 #[inline]
 pub fn has_ready() -> bool {
     this_cpu().has_ready()
 }
 
 /// Whether the running task should [`yield_now`](crate::yield_now): somebody else is ready and its time slice is over. To be asked before each entry into user
-/// mode: when somebody is ready it also sees to it that a timer interrupt ends the slice. Three loads when nobody is.
+/// mode: when somebody is ready it also sees to it that a timer interrupt ends the slice. One load when nothing has changed.
 #[inline]
 pub fn should_yield() -> bool {
-    this_cpu().should_yield()
+    let executor = this_cpu();
+    executor.slice.attention.load(Ordering::Relaxed) && executor.judge_slice()
 }

@@ -44,15 +44,14 @@ pub struct Name {
 }
 
 impl Name {
-    fn empty() -> Name {
-        Name { length: 0, bytes: [0; NAME_MAX] }
-    }
-
-    /// ENAMETOOLONG above [`NAME_MAX`] bytes.
-    fn set(&mut self, name: &[u8]) -> Result<()> {
-        self.bytes.get_mut(..name.len()).ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(name);
-        self.length = name.len() as u8;
-        Ok(())
+    /// A copy of `name`; names above [`NAME_MAX`] bytes were refused before.
+    fn of(name: &[u8]) -> Name {
+        let mut bytes = [0; NAME_MAX];
+        let length = name.len().min(NAME_MAX);
+        for (to, from) in bytes.iter_mut().zip(name) {
+            *to = *from;
+        }
+        Name { length: length as u8, bytes }
     }
 }
 
@@ -88,6 +87,7 @@ pub struct Parent {
     pub trailing_slash: bool,
 }
 
+#[derive(Clone)]
 enum Text<'a> {
     Given(&'a [u8]),
     Link(Arc<[u8]>),
@@ -107,6 +107,19 @@ struct Rest<'a> {
     position: usize,
 }
 
+/// A component, as a part of the text that it stands in.
+struct Component<'a> {
+    text: Text<'a>,
+    start: usize,
+    end: usize,
+}
+
+impl Component<'_> {
+    fn bytes(&self) -> &[u8] {
+        self.text.bytes().get(self.start..self.end).unwrap_or(&[])
+    }
+}
+
 /// A walk under way.
 pub(crate) struct Walk<'a> {
     credentials: &'a Credentials,
@@ -116,7 +129,8 @@ pub(crate) struct Walk<'a> {
     /// The texts of links being walked, the innermost last.
     links: Vec<Rest<'a>>,
     followed: u32,
-    name: Name,
+    /// The component that was taken last.
+    component: Component<'a>,
     trailing_slash: bool,
 }
 
@@ -144,52 +158,42 @@ impl<'a> Walk<'a> {
             first: Rest { text: Text::Given(path), position: 0 },
             links: Vec::new(),
             followed: 0,
-            name: Name::empty(),
+            component: Component { text: Text::Given(path), start: 0, end: 0 },
             trailing_slash: false,
         })
     }
 
-    /// Takes the next component off what is left, into `self.name`. The second value tells whether it was the last one of the whole path.
-    fn next(&mut self) -> Result<Option<(LastKind, bool)>> {
+    /// Takes the next component off what is left, into `self.component`. The second value tells whether it was the last one of the whole path.
+    fn next(&mut self) -> Option<(LastKind, bool)> {
         loop {
             let rest = self.links.last_mut().unwrap_or(&mut self.first);
             let bytes = rest.text.bytes();
             let start = bytes.iter().skip(rest.position).position(|&byte| byte != b'/').map(|skip| rest.position + skip);
             let Some(start) = start else {
                 // Only slashes are left here. Behind a link's text the walk goes on in the text that named the link.
-                if self.links.pop().is_none() {
-                    return Ok(None);
-                }
+                self.links.pop()?;
                 continue;
             };
             let tail = bytes.get(start..).unwrap_or(&[]);
             let length = tail.iter().position(|&byte| byte == b'/').unwrap_or(tail.len());
-            let component = tail.get(..length).unwrap_or(&[]);
-            let kind = match component {
-                b"." => LastKind::Dot,
-                b".." => LastKind::DotDot,
-                _ => {
-                    if let Err(error) = self.name.set(component) {
-                        return Err(self.too_long(error));
-                    }
-                    LastKind::Name
-                }
+            let kind = match tail.get(..length) {
+                Some(b".") => LastKind::Dot,
+                Some(b"..") => LastKind::DotDot,
+                _ => LastKind::Name,
             };
             let slash_here = tail.len() > length;
             rest.position = start + length;
+            if kind == LastKind::Name {
+                self.component = Component { text: rest.text.clone(), start, end: start + length };
+            }
             let ends_here = |rest: &Rest<'_>| rest.text.bytes().iter().skip(rest.position).all(|&byte| byte == b'/');
             let last = self.links.iter().all(ends_here) && ends_here(&self.first);
             if last {
                 let behind = |rest: &Rest<'_>| rest.position < rest.text.bytes().len();
                 self.trailing_slash |= slash_here || self.links.iter().any(behind) || behind(&self.first);
             }
-            return Ok(Some((kind, last)));
+            return Some((kind, last));
         }
-    }
-
-    /// A name that is too long: the file system would only be asked in a directory that may be searched.
-    fn too_long(&self, error: Errno) -> Errno {
-        self.check_search().err().unwrap_or(error)
     }
 
     fn check_search(&self) -> Result<()> {
@@ -201,14 +205,17 @@ impl<'a> Walk<'a> {
 
     /// Walks all but the last component; `self.at` is then its directory.
     fn reach_last(&mut self) -> Result<LastKind> {
-        while let Some((kind, last)) = self.next()? {
+        while let Some((kind, last)) = self.next() {
             self.check_search()?;
+            if kind == LastKind::Name && self.component.end - self.component.start > NAME_MAX {
+                return Err(Errno::ENAMETOOLONG);
+            }
             if last {
                 return Ok(kind);
             }
             match kind {
                 LastKind::Name => {
-                    let child = self.at.dentry.lookup(&self.name)?;
+                    let child = self.at.dentry.lookup(self.component.bytes())?;
                     self.enter(child)?;
                 }
                 LastKind::DotDot => {
@@ -257,7 +264,7 @@ impl<'a> Walk<'a> {
         loop {
             match self.reach_last()? {
                 LastKind::Name => {
-                    let child = self.at.dentry.lookup(&self.name)?;
+                    let child = self.at.dentry.lookup(self.component.bytes())?;
                     if child.file_type() == FileType::Symlink {
                         if follow == Follow::Yes || self.trailing_slash {
                             self.follow(&child)?;
@@ -288,7 +295,12 @@ impl<'a> Walk<'a> {
     }
 
     fn into_parent(self, kind: LastKind) -> Parent {
-        Parent { path: self.at, name: self.name, kind, trailing_slash: self.trailing_slash }
+        Parent {
+            path: self.at,
+            name: Name::of(if kind == LastKind::Name { self.component.bytes() } else { &[] }),
+            kind,
+            trailing_slash: self.trailing_slash,
+        }
     }
 
     /// Walks to the last component, following links there too, also ones that lead to nothing: where O_CREAT would make the file.
@@ -299,7 +311,7 @@ impl<'a> Walk<'a> {
             if kind != LastKind::Name {
                 return Ok((self.into_parent(kind), None));
             }
-            let child = match self.at.dentry.lookup(&self.name) {
+            let child = match self.at.dentry.lookup(self.component.bytes()) {
                 Ok(child) => child,
                 Err(Errno::ENOENT) => return Ok((self.into_parent(kind), None)),
                 Err(error) => return Err(error),

@@ -92,3 +92,20 @@ impl SystemCalls for Linux {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F>(_: impl FnOnce(Arc<Thread>, UserContext) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// What a thread that waits in a system call costs is mostly this future: 10,000 of them must not cost much.
+    #[test]
+    fn the_future_of_a_thread_is_small() {
+        let size = size_of_future(process::thread_loop::<Linux>);
+        println!("thread future: {size} bytes, Thread: {} bytes", size_of::<Thread>());
+        assert!(size <= 1536, "the future of a thread has {size} bytes");
+    }
+}

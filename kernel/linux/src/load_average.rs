@@ -27,7 +27,9 @@ pub fn hundredths(load: u64) -> (u64, u64) {
 }
 
 fn decayed(load: u64, decay: u64, active: u64) -> u64 {
-    (load * decay + active * ONE * (ONE - decay)) >> SHIFT
+    // Rounded up while it rises, so that it reaches what it tends to.
+    let rounding = if active * ONE >= load { ONE - 1 } else { 0 };
+    (load * decay + active * ONE * (ONE - decay) + rounding) >> SHIFT
 }
 
 /// How many tasks wait for the processor. The sampling task is running, so it does not count itself.

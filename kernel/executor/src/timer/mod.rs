@@ -32,4 +32,7 @@ pub fn on_interrupt() {
     executor.counters.timer_interrupts.add_one();
     let slice_end = executor.slice.tick(now);
     executor.timers.on_interrupt(now, slice_end);
+    if executor.timers.is_behind() {
+        executor.slice.attract();
+    }
 }
