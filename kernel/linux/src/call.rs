@@ -15,6 +15,12 @@ pub struct Call<'a> {
     pub context: &'a mut UserContext,
 }
 
+/// The six argument registers of a call.
+#[inline]
+pub fn arguments(context: &UserContext) -> [usize; 6] {
+    context.args().map(|register| register as usize)
+}
+
 /// Why a handler did not produce a result at once.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -45,6 +51,12 @@ pub fn file(thread: &Thread, fd: i32) -> Result<Arc<OpenFile>> {
 }
 
 impl Call<'_> {
+    /// See [`arguments`].
+    #[inline]
+    pub fn arguments(&self) -> [usize; 6] {
+        arguments(self.context)
+    }
+
     /// Whether the caller may do what only root may.
     pub fn privileged(&self) -> bool {
         self.thread.credentials().is_privileged()

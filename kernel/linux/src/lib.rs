@@ -34,10 +34,6 @@ use call::{Call, Outcome, Stop};
 /// The system calls of Linux, for [`process::spawn_thread`].
 pub struct Linux;
 
-fn arguments(context: &UserContext) -> [usize; 6] {
-    context.args().map(|register| register as usize)
-}
-
 fn finish(context: &mut UserContext, outcome: Outcome) -> Entered {
     let result = match outcome {
         Ok(result) => result,
@@ -49,18 +45,18 @@ fn finish(context: &mut UserContext, outcome: Outcome) -> Entered {
 }
 
 #[cold]
-fn enter_traced(thread: &Arc<Thread>, context: &mut UserContext, number: usize, args: [usize; 6]) -> Entered {
+fn enter_traced(thread: &Arc<Thread>, context: &mut UserContext, number: usize) -> Entered {
     // The tid may change in execve.
     let tid = thread.tid();
-    let entered = trace::enter(number, &args);
-    let outcome = table::dispatch(&mut Call { thread, context }, number, args);
+    let entered = trace::enter(number, &call::arguments(context));
+    let outcome = table::dispatch(&mut Call { thread, context }, number);
     let done = finish(context, outcome);
     // A call that waits is formatted again, and printed, by its waiting half.
     if matches!(done, Entered::Done) {
         if thread.killed() {
             trace::gone(tid, entered);
         } else {
-            trace::leave(tid, entered, context.registers.rax as usize);
+            trace::leave(tid, entered, context.registers().rax as usize);
         }
     }
     done
@@ -70,18 +66,17 @@ impl SystemCalls for Linux {
     #[inline]
     fn enter(thread: &Arc<Thread>, context: &mut UserContext) -> Entered {
         let number = context.syscall_number() as usize;
-        let args = arguments(context);
         if trace::enabled() {
-            return enter_traced(thread, context, number, args);
+            return enter_traced(thread, context, number);
         }
-        let outcome = table::dispatch(&mut Call { thread, context }, number, args);
+        let outcome = table::dispatch(&mut Call { thread, context }, number);
         finish(context, outcome)
     }
 
     fn wait<'a>(thread: &'a Arc<Thread>, context: &'a mut UserContext, progress: usize) -> impl Future<Output = ()> + Send + 'a {
         async move {
             let number = context.syscall_number() as usize;
-            let args = arguments(context);
+            let args = call::arguments(context);
             let entered = trace::enabled().then(|| trace::enter(number, &args));
             let result = table::wait(&mut Call { thread, context }, number, args, progress).await;
             let result = result.unwrap_or_else(|errno| errno.as_return());

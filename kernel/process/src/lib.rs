@@ -38,6 +38,9 @@ pub mod times;
 pub mod tree;
 pub mod wait;
 
+#[cfg(test)]
+mod tests;
+
 pub use interrupt::{interruptible, interruptible_until, killable};
 pub use limits::{Limits, Resource};
 pub use process::Process;

@@ -52,7 +52,7 @@ pub fn rt_sigprocmask(call: &mut Call<'_>, how: i32, set: usize, old: usize, siz
 /// The result is the interrupted `rax`, which sigreturn has put back.
 pub fn rt_sigreturn(call: &mut Call<'_>) -> Outcome {
     signal::sigreturn(call.thread, call.context);
-    Ok(call.context.registers.rax as usize)
+    Ok(call.context.registers().rax as usize)
 }
 
 pub fn rt_sigpending(call: &mut Call<'_>, set: usize, size: usize) -> Outcome {
@@ -110,7 +110,7 @@ pub async fn pause_wait(call: &mut Call<'_>, _: [usize; 6], _: usize) -> Result<
 
 pub fn sigaltstack(call: &mut Call<'_>, new: usize, old: usize) -> Outcome {
     let stack = if new == 0 { None } else { Some(UserPtr::<SignalStack>::new(new).read()?) };
-    let before = signal::alternate_stack(call.thread, call.context.registers.rsp, stack)?;
+    let before = signal::alternate_stack(call.thread, call.context.registers().rsp, stack)?;
     if old != 0 {
         UserPtr::<SignalStack>::new(old).write(&before)?;
     }

@@ -40,9 +40,14 @@ macro_rules! system_calls {
     ($($number:literal $name:ident($($argument:ident: $kind:ident),*) = $handler:path $(, waits $waiter:path)?;)*) => {
         /// Runs the synchronous half of a call; ENOSYS for a number that the table does not hold.
         #[inline]
-        pub fn dispatch(call: &mut Call<'_>, number: usize, args: [usize; 6]) -> Outcome {
+        pub fn dispatch(call: &mut Call<'_>, number: usize) -> Outcome {
             match number {
-                $($number => call_handler!($handler, call, args, [$($kind)*]),)*
+                // The arguments are fetched in the arm, so that a call without any fetches none.
+                $($number => {
+                    #[allow(unused_variables, reason = "calls without arguments")]
+                    let args = call.arguments();
+                    call_handler!($handler, call, args, [$($kind)*])
+                })*
                 _ => unknown(number),
             }
         }
