@@ -38,14 +38,8 @@ pub struct Cloned {
 
 impl CloneRequest {
     /// fork(2).
-    pub const FORK: CloneRequest = CloneRequest {
-        flags: CloneFlags::empty(),
-        exit_signal: Some(Signal::SIGCHLD),
-        stack: 0,
-        parent_tid: 0,
-        child_tid: 0,
-        tls: 0,
-    };
+    pub const FORK: CloneRequest =
+        CloneRequest { flags: CloneFlags::empty(), exit_signal: Some(Signal::SIGCHLD), stack: 0, parent_tid: 0, child_tid: 0, tls: 0 };
 
     /// vfork(2).
     pub const VFORK: CloneRequest = CloneRequest { flags: CloneFlags::VM.union(CloneFlags::VFORK), ..CloneRequest::FORK };
@@ -159,9 +153,9 @@ pub fn clone<S: SystemCalls>(thread: &Arc<Thread>, context: &UserContext, reques
     let flags = request.flags;
     let mut child_context = context.duplicate().ok_or(Errno::ENOMEM)?;
     child_context.set_return(0);
-    child_context.registers.orig_rax = u64::MAX;
+    child_context.registers_mut().orig_rax = u64::MAX;
     if request.stack != 0 {
-        child_context.registers.rsp = request.stack as u64;
+        child_context.registers_mut().rsp = request.stack as u64;
     }
     if flags.contains(CloneFlags::SETTLS) {
         child_context.set_fs_base(request.tls as u64);
@@ -216,12 +210,7 @@ fn make_thread(
     Arc::new(thread)
 }
 
-fn new_thread<S: SystemCalls>(
-    parent: &Arc<Thread>,
-    context: UserContext,
-    request: &CloneRequest,
-    reservation: Reservation,
-) -> Result<u32> {
+fn new_thread<S: SystemCalls>(parent: &Arc<Thread>, context: UserContext, request: &CloneRequest, reservation: Reservation) -> Result<u32> {
     let process = parent.process();
     let tid = reservation.tid;
     let inherited = inherit(parent, request.flags)?;

@@ -110,9 +110,10 @@ fn pass_on_signals(thread: &Arc<Thread>, shared: &Shared) {
     if waiting.is_empty() {
         return;
     }
-    let taker = shared.threads.iter().find(|other| {
-        !Arc::ptr_eq(other, thread) && !other.exiting.load(Ordering::Relaxed) && !waiting.minus(other.mask()).is_empty()
-    });
+    let taker = shared
+        .threads
+        .iter()
+        .find(|other| !Arc::ptr_eq(other, thread) && !other.exiting.load(Ordering::Relaxed) && !waiting.minus(other.mask()).is_empty());
     if let Some(taker) = taker {
         taker.notify(work::SIGNAL);
     }
@@ -159,9 +160,9 @@ async fn end(process: &Arc<Process>) {
         let mut tree = tree::lock();
         tree.give_children_away(process);
         // Only if it was this process that tied its group to the rest of the session.
-        let tied = tree.parent_of(process.pid()).is_some_and(|parent| {
-            parent.group_id() != process.group_id() && parent.session_id() == process.session_id()
-        });
+        let tied = tree
+            .parent_of(process.pid())
+            .is_some_and(|parent| parent.group_id() != process.group_id() && parent.session_id() == process.session_id());
         if tied {
             tree.hang_up_orphans(process.group_id(), process.pid());
         }

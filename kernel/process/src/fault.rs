@@ -70,7 +70,7 @@ pub(crate) async fn wait_for_page(thread: &Arc<Thread>, wait: Wait) {
 
 /// An exception other than a page fault becomes the signal that Linux sends for it.
 pub(crate) fn exception(thread: &Arc<Thread>, context: &mut UserContext, vector: u8, error: u64) {
-    let at = context.registers.rip;
+    let at = context.registers().rip;
     let fault = SignalInfo::fault;
     let (signal, info) = match vector {
         0 => (Signal::SIGFPE, fault(Signal::SIGFPE, code::FPE_INTDIV, at)),

@@ -114,20 +114,13 @@ pub async fn thread_loop<S: SystemCalls>(thread: Arc<Thread>, mut context: UserC
                     }
                 }
             },
-            Trap::Interrupt => {
-                context.registers.orig_rax = u64::MAX;
-                in_user_mode = true;
-            }
+            Trap::Interrupt => in_user_mode = true,
             Trap::PageFault { address, access } => {
-                context.registers.orig_rax = u64::MAX;
                 if let Some(wait) = fault::page_fault(&thread, address, access) {
                     fault::wait_for_page(&thread, wait).await;
                 }
             }
-            Trap::Exception { vector, error } => {
-                context.registers.orig_rax = u64::MAX;
-                fault::exception(&thread, &mut context, vector, error);
-            }
+            Trap::Exception { vector, error } => fault::exception(&thread, &mut context, vector, error),
         }
     }
     drop(context);
@@ -139,7 +132,7 @@ pub async fn thread_loop<S: SystemCalls>(thread: Arc<Thread>, mut context: UserC
 fn must_restart(context: &UserContext) -> bool {
     const LOWEST: u64 = Errno::ERESTART_RESTARTBLOCK.as_return() as u64;
     const HIGHEST: u64 = Errno::ERESTARTSYS.as_return() as u64;
-    (LOWEST..=HIGHEST).contains(&context.registers.rax) && context.registers.orig_rax != u64::MAX
+    (LOWEST..=HIGHEST).contains(&context.registers().rax) && context.registers().orig_rax != u64::MAX
 }
 
 /// A call was interrupted, or met a page that must come from a disk first. If a signal is the reason, its handler decides how it goes on; else

@@ -39,13 +39,7 @@ pub async fn execute(thread: &Arc<Thread>, context: &mut UserContext, path: Path
     Box::pin(execute_in_box(thread, context, path, name, arguments)).await
 }
 
-async fn execute_in_box(
-    thread: &Arc<Thread>,
-    context: &mut UserContext,
-    path: Path,
-    name: Box<[u8]>,
-    arguments: Arguments,
-) -> Result<()> {
+async fn execute_in_box(thread: &Arc<Thread>, context: &mut UserContext, path: Path, name: Box<[u8]>, arguments: Arguments) -> Result<()> {
     let plan = {
         let (credentials, fs) = (thread.credentials(), thread.fs()?);
         let caller = Caller { credentials: &credentials, fs: &fs, no_new_privileges: thread.no_new_privileges() };

@@ -9,8 +9,8 @@ mod table;
 mod wait;
 mod wake;
 
-pub use table::waiting;
 pub(crate) use table::FutexPlace;
+pub use table::waiting;
 pub use wait::{attempt, wait};
 pub use wake::{requeue, wake, wake_operation};
 

@@ -31,14 +31,7 @@ impl Drop for Place<'_> {
 ///
 /// EAGAIN when the word differs, ETIMEDOUT at `deadline` (nanoseconds of the monotone clock), ERESTARTSYS for a signal: the caller of a wait with a
 /// timeout makes a restart of that.
-pub async fn wait(
-    thread: &Arc<Thread>,
-    address: usize,
-    expected: u32,
-    private: bool,
-    bitset: u32,
-    deadline: Option<u64>,
-) -> Result<()> {
+pub async fn wait(thread: &Arc<Thread>, address: usize, expected: u32, private: bool, bitset: u32, deadline: Option<u64>) -> Result<()> {
     if bitset == 0 {
         return Err(Errno::EINVAL);
     }

@@ -16,15 +16,7 @@ pub fn wake(thread: &Thread, address: usize, private: bool, count: usize, bitset
 
 /// FUTEX_REQUEUE, and with `expected` FUTEX_CMP_REQUEUE: wakes `wake` waiters of the first word and has `move_` others wait for the
 /// second. Answers how many were woken, with `expected` how many were woken or moved. EAGAIN when the first word isn't `expected`.
-pub fn requeue(
-    thread: &Thread,
-    from: usize,
-    to: usize,
-    private: bool,
-    wake: usize,
-    move_: usize,
-    expected: Option<u32>,
-) -> Result<usize> {
+pub fn requeue(thread: &Thread, from: usize, to: usize, private: bool, wake: usize, move_: usize, expected: Option<u32>) -> Result<usize> {
     let (source, target) = (Key::of(thread, from, private)?, Key::of(thread, to, private)?);
     let (first, second) = (table::index(&source), table::index(&target));
     loop {

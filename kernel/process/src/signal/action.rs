@@ -36,8 +36,7 @@ pub fn default_action(signal: Signal) -> DefaultAction {
 }
 
 /// The signals whose default is to stop.
-pub(crate) const STOPPING: SignalSet =
-    SignalSet::of(Signal::SIGSTOP).with(Signal::SIGTSTP).with(Signal::SIGTTIN).with(Signal::SIGTTOU);
+pub(crate) const STOPPING: SignalSet = SignalSet::of(Signal::SIGSTOP).with(Signal::SIGTSTP).with(Signal::SIGTTIN).with(Signal::SIGTTOU);
 /// The signals that nobody can block, catch or ignore.
 pub(crate) const UNBLOCKABLE: SignalSet = SignalSet::of(Signal::SIGKILL).with(Signal::SIGSTOP);
 

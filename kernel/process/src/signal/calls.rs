@@ -220,4 +220,3 @@ impl Thread {
         self.process().actions().lock().sets()
     }
 }
-

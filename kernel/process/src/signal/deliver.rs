@@ -156,7 +156,7 @@ fn handle(thread: &Arc<Thread>, context: &mut UserContext, signal: Signal, info:
 /// If the thread is in a system call that was interrupted, decides whether it ends with EINTR or is executed again. `action` is that of the
 /// handler that runs first, if one does.
 pub(crate) fn restart_call(thread: &Thread, context: &mut UserContext, action: Option<&SigAction>) {
-    let registers = &mut context.registers;
+    let registers = context.registers_mut();
     if registers.orig_rax == u64::MAX {
         return;
     }

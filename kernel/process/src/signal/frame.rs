@@ -34,7 +34,7 @@ pub(super) fn build(
         return Err(Errno::EFAULT);
     }
     let stack = *thread.alternate_stack.lock();
-    let registers = context.registers;
+    let registers = *context.registers();
     let mut top = registers.rsp.wrapping_sub(RED_ZONE);
     let mut alternate = is_on(&stack, registers.rsp);
     if action.has(SigAction::ONSTACK) && !alternate && stack.size != 0 {
@@ -72,7 +72,7 @@ pub(super) fn build(
         *thread.alternate_stack.lock() = SignalStack { flags: SignalStack::DISABLE, ..SignalStack::default() };
     }
     let context_at = frame + core::mem::offset_of!(RtSigFrame, context) as u64;
-    let registers = &mut context.registers;
+    let registers = context.registers_mut();
     registers.rdi = u64::from(signal.number());
     registers.rsi = frame + core::mem::offset_of!(RtSigFrame, info) as u64;
     registers.rdx = context_at;
@@ -85,7 +85,7 @@ pub(super) fn build(
 }
 
 fn save(thread: &Thread, context: &UserContext, mask: SignalSet, fpu: u64) -> SignalContext {
-    let r = &context.registers;
+    let r = context.registers();
     let fault = *thread.last_fault.lock();
     SignalContext {
         r8: r.r8,
@@ -125,21 +125,21 @@ pub fn sigreturn(thread: &Arc<Thread>, context: &mut UserContext) {
     if restore(thread, context).is_err() {
         super::force(thread, Signal::SIGSEGV, SignalInfo::kernel(Signal::SIGSEGV));
     }
-    context.registers.orig_rax = u64::MAX;
+    context.registers_mut().orig_rax = u64::MAX;
 }
 
 fn restore(thread: &Arc<Thread>, context: &mut UserContext) -> Result<()> {
     // The handler's `ret` has popped the return address.
-    let address = context.registers.rsp.wrapping_sub(8) as usize;
+    let address = context.registers().rsp.wrapping_sub(8) as usize;
     let frame = UserPtr::<RtSigFrame>::new(address).read()?;
     let saved = &frame.context.registers;
     set_mask(thread, SignalSet(frame.context.mask));
     let selectors = [u64::from(saved.cs) | 3, u64::from(saved.ss) | 3];
-    if selectors != [context.registers.cs, context.registers.ss] {
+    if selectors != [context.registers().cs, context.registers().ss] {
         return Err(Errno::EFAULT);
     }
     restore_fpu(context, saved.fpu)?;
-    let r = &mut context.registers;
+    let r = context.registers_mut();
     r.r8 = saved.r8;
     r.r9 = saved.r9;
     r.r10 = saved.r10;

@@ -14,13 +14,13 @@ mod send;
 mod stop;
 
 pub use action::{Actions, DefaultAction, default_action};
-pub use calls::{TimedWait, alternate_stack, change_mask, pending, set_action, restore_mask, suspend, timed_wait, with_temporary_mask};
+pub use calls::{TimedWait, alternate_stack, change_mask, pending, restore_mask, set_action, suspend, timed_wait, with_temporary_mask};
 pub(crate) use deliver::{Next, next, restart_call};
 pub use frame::sigreturn;
 pub use permission::{kill, may_signal, parse, queue_to_process, queue_to_thread, tgkill};
 pub(crate) use queue::Pending;
-pub(crate) use send::{force, start_group_exit};
 pub use send::{Target, kill_all_except, raise, send_to_group, send_to_process, send_to_thread, signal_group, signal_process};
+pub(crate) use send::{force, start_group_exit};
 pub(crate) use stop::{leave_stop_count, rest};
 
 /// The last exception of a thread, which the signal frame shows (`trapno`, `err`, `cr2`).

@@ -16,7 +16,7 @@ fn a_program_finds_its_stack() {
     let world = World::new();
     let mut program = Program::new(1);
     program.act(|context| {
-        let stack = context.registers.rsp as usize;
+        let stack = context.registers().rsp as usize;
         assert_eq!(stack % 16, 0);
         let word = |at: usize| UserPtr::<u64>::new(stack + at * 8).read().unwrap();
         let text = |at: u64| String::from_utf8(memory::user::read_c_string(at as usize, 100).unwrap()).unwrap();
@@ -45,8 +45,8 @@ fn execute_replaces_the_program_and_ends_other_threads() {
     let word = program.data(64);
     let (sleeper, executor) = (program.here() + 40, program.here() + 60);
     program.call(13, [10, 0x1234, 0]);
-    program.call_with(56, |context| [CLONE_THREAD, context.registers.rsp - 4096, 0]).child_to(sleeper);
-    program.call_with(56, |context| [CLONE_THREAD, context.registers.rsp - 8192, 0]).child_to(executor);
+    program.call_with(56, |context| [CLONE_THREAD, context.registers().rsp - 4096, 0]).child_to(sleeper);
+    program.call_with(56, |context| [CLONE_THREAD, context.registers().rsp - 8192, 0]).child_to(executor);
     program.call(34, [0; 3]).say("never");
     while program.here() < sleeper {
         program.act(|_| {});
@@ -60,7 +60,12 @@ fn execute_replaces_the_program_and_ends_other_threads() {
     let mut second = Program::new(2);
     second.act(|_| {
         let thread = crate::current().unwrap();
-        log(format!("alone {} leader {} name {}", thread.process().thread_count(), thread.is_leader(), String::from_utf8_lossy(&thread.name())));
+        log(format!(
+            "alone {} leader {} name {}",
+            thread.process().thread_count(),
+            thread.is_leader(),
+            String::from_utf8_lossy(&thread.name())
+        ));
     });
     second.call(13, [10, 0, 0]).show("action").call(231, [4, 0, 0]);
     world.install(second);
@@ -85,7 +90,7 @@ fn scripts_run_their_interpreter() {
     let world = World::new();
     let mut program = Program::new(1);
     program.act(|context| {
-        let stack = context.registers.rsp as usize;
+        let stack = context.registers().rsp as usize;
         let word = |at: usize| UserPtr::<u64>::new(stack + at * 8).read().unwrap();
         let text = |at: u64| String::from_utf8(memory::user::read_c_string(at as usize, 100).unwrap()).unwrap();
         log((0..word(0) as usize).map(|n| text(word(1 + n))).collect::<Vec<_>>().join("|"));

@@ -19,9 +19,9 @@ fn until(program: &mut Program, address: u64) {
 fn waiters(program: &mut Program, word: u64, count: u64) {
     let again = program.here();
     let waiter = again + 20;
-    program.call_with(56, |context| [CLONE_THREAD, context.registers.rsp - 4096, 0]).child_to(waiter);
-    program.act(|context| context.registers.r12 += 1);
-    program.jump(move |context| (context.registers.r12 < count).then_some(again));
+    program.call_with(56, |context| [CLONE_THREAD, context.registers().rsp - 4096, 0]).child_to(waiter);
+    program.act(|context| context.registers_mut().r12 += 1);
+    program.jump(move |context| (context.registers().r12 < count).then_some(again));
     program.jump(move |_| Some(waiter + 12));
     until(program, waiter);
     program.call(1000, [word, 0, 0]).show("woken").call(60, [0; 3]);
@@ -56,10 +56,7 @@ fn wake_and_requeue() {
     program.call(24, [0; 3]).call(24, [0; 3]).call(231, [0; 3]);
     world.install(program);
     world.run(1);
-    assert_eq!(
-        take_log(),
-        ["wake 2", "woken 0", "woken 0", "requeue 1", "woken 0", "first 0", "second 2", "woken 0", "woken 0"]
-    );
+    assert_eq!(take_log(), ["wake 2", "woken 0", "woken 0", "requeue 1", "woken 0", "first 0", "second 2", "woken 0", "woken 0"]);
     assert_eq!(futex::waiting(), 0);
 }
 
@@ -99,7 +96,7 @@ fn a_robust_mutex_outlives_its_owner() {
     let mut program = Program::new(1);
     let (head, entry) = (program.data(0x100) as usize, program.data(0x200) as usize);
     let other = program.here() + 40;
-    program.call_with(56, |context| [CLONE_THREAD, context.registers.rsp - 4096, 0]).child_to(other);
+    program.call_with(56, |context| [CLONE_THREAD, context.registers().rsp - 4096, 0]).child_to(other);
     program.call(24, [0; 3]).call(24, [0; 3]).call(24, [0; 3]);
     program.act(move |_| log(format!("{:#x}", memory::user::load_u32(entry + 16).unwrap())));
     program.call(231, [0; 3]);
@@ -126,11 +123,11 @@ fn the_tid_word_is_cleared() {
     let word = program.data(64);
     let other = program.here() + 40;
     // CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID
-    program.call_with(56, move |context| [CLONE_THREAD | 0x120_0000, context.registers.rsp - 4096, word]).child_to(other);
+    program.call_with(56, move |context| [CLONE_THREAD | 0x120_0000, context.registers().rsp - 4096, word]).child_to(other);
     program.act(move |context| {
-        assert_eq!(u64::from(memory::user::load_u32(word as usize).unwrap()), context.registers.rax);
+        assert_eq!(u64::from(memory::user::load_u32(word as usize).unwrap()), context.registers().rax);
     });
-    program.call_with(1000, move |context| [word, context.registers.rax, 0]).show("joined");
+    program.call_with(1000, move |context| [word, context.registers().rax, 0]).show("joined");
     program.act(move |_| assert_eq!(memory::user::load_u32(word as usize).unwrap(), 0));
     program.call(231, [0; 3]);
     until(&mut program, other);

@@ -14,11 +14,11 @@ fn setpgid_and_setsid() {
     // A session leader may do neither.
     program.call(112, [0; 3]).show("setsid").call(109, [0; 3]).show("setpgid");
     program.call(57, [0; 3]).child_to(child);
-    program.act(|context| context.registers.r13 = context.registers.rax);
-    program.call_with(109, |context| [context.registers.r13, context.registers.r13, 0]).show("child's");
-    program.call_with(109, |context| [context.registers.r13, 1, 0]).show("other session");
+    program.act(|context| context.registers_mut().r13 = context.registers().rax);
+    program.call_with(109, |context| [context.registers().r13, context.registers().r13, 0]).show("child's");
+    program.call_with(109, |context| [context.registers().r13, 1, 0]).show("other session");
     program.call(109, [1, 0, 0]).show("stranger").call(109, [0, u64::MAX, 0]).show("negative");
-    program.call_with(62, |context| [0u64.wrapping_sub(context.registers.r13), 15, 0]).show("kill group");
+    program.call_with(62, |context| [0u64.wrapping_sub(context.registers().r13), 15, 0]).show("kill group");
     program.call(61, [u64::MAX, 0, 0]).call(231, [0; 3]);
     while program.here() < child {
         program.act(|_| {});
@@ -26,10 +26,7 @@ fn setpgid_and_setsid() {
     program.call(34, [0; 3]);
     world.install(program);
     assert_eq!(world.run(1), WaitStatus::exited(0));
-    assert_eq!(
-        take_log(),
-        ["setsid -1", "setpgid -1", "child's 0", "other session -1", "stranger -3", "negative -22", "kill group 0"]
-    );
+    assert_eq!(take_log(), ["setsid -1", "setpgid -1", "child's 0", "other session -1", "stranger -3", "negative -22", "kill group 0"]);
 }
 
 #[test]
@@ -52,7 +49,7 @@ fn an_orphaned_stopped_group_is_hung_up() {
     while program.here() < grandchild {
         program.act(|_| {});
     }
-    program.call(109, [0; 3]).call(39, [0; 3]).call_with(62, |context| [context.registers.rax, 19, 0]).say("went on").call(231, [0; 3]);
+    program.call(109, [0; 3]).call(39, [0; 3]).call_with(62, |context| [context.registers().rax, 19, 0]).say("went on").call(231, [0; 3]);
     world.install(program);
     world.run(1);
     world.settle();

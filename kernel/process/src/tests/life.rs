@@ -53,15 +53,15 @@ fn thousands_of_rounds_leave_nothing() {
     let again = program.here();
     program.call(57, [0; 3]).child_to(child);
     program.call(61, [u64::MAX, 0, 0]);
-    program.act(|context| context.registers.r12 += 1);
-    program.jump(move |context| (context.registers.r12 < 300).then_some(again));
+    program.act(|context| context.registers_mut().r12 += 1);
+    program.jump(move |context| (context.registers().r12 < 300).then_some(again));
     program.call(231, [0; 3]);
     while program.here() < child {
         program.act(|_| {});
     }
     // The child touches its memory, so that there is something to give back.
     program.act(|context| {
-        let _ = memory::UserPtr::<u64>::new(context.registers.rsp as usize).write(&1);
+        let _ = memory::UserPtr::<u64>::new(context.registers().rsp as usize).write(&1);
     });
     program.call(231, [0; 3]);
     world.install(program);
@@ -80,9 +80,9 @@ fn with_sleepers(program: &mut Program, count: u64) {
     let word = program.data(64);
     let sleeper = program.here() + 10 * 2;
     let again = program.here();
-    program.call_with(56, |context| [CLONE_THREAD, context.registers.rsp - 4096, 0]).child_to(sleeper);
-    program.act(|context| context.registers.r12 += 1);
-    program.jump(move |context| (context.registers.r12 < count).then_some(again));
+    program.call_with(56, |context| [CLONE_THREAD, context.registers().rsp - 4096, 0]).child_to(sleeper);
+    program.act(|context| context.registers_mut().r12 += 1);
+    program.jump(move |context| (context.registers().r12 < count).then_some(again));
     let behind = sleeper + 6 * 2;
     program.jump(move |_| Some(behind));
     while program.here() < sleeper {
@@ -130,7 +130,7 @@ fn the_main_thread_may_end_first() {
     let world = World::new();
     let mut program = Program::new(1);
     let other = program.here() + 12 * 2;
-    program.call_with(56, |context| [CLONE_THREAD, context.registers.rsp - 4096, 0]).child_to(other);
+    program.call_with(56, |context| [CLONE_THREAD, context.registers().rsp - 4096, 0]).child_to(other);
     program.call(60, [5, 0, 0]);
     while program.here() < other {
         program.act(|_| {});

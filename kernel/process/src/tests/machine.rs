@@ -77,18 +77,21 @@ impl Program {
 
     /// A trap other than a system call.
     pub fn trap(&mut self, trap: Trap) -> &mut Program {
-        self.step(move |_| Some(trap))
+        self.step(move |context| {
+            context.registers_mut().orig_rax = u64::MAX;
+            Some(trap)
+        })
     }
 
     /// A system call with arguments that are worked out when it is made.
     pub fn call_with(&mut self, number: u64, arguments: impl Fn(&UserContext) -> [u64; 3] + 'static) -> &mut Program {
         self.act(move |context| {
             let [first, second, third] = arguments(context);
-            let r = &mut context.registers;
+            let r = context.registers_mut();
             (r.rax, r.rdi, r.rsi, r.rdx) = (number, first, second, third);
         });
         self.step(|context| {
-            context.registers.orig_rax = context.registers.rax;
+            context.registers_mut().orig_rax = context.registers().rax;
             Some(Trap::Syscall)
         })
     }
@@ -99,7 +102,7 @@ impl Program {
 
     /// Logs the result of the last call.
     pub fn show(&mut self, what: &'static str) -> &mut Program {
-        self.act(move |context| log(format!("{what} {}", context.registers.rax as i64)))
+        self.act(move |context| log(format!("{what} {}", context.registers().rax as i64)))
     }
 
     pub fn say(&mut self, what: &'static str) -> &mut Program {
@@ -110,19 +113,19 @@ impl Program {
     pub fn jump(&mut self, target: impl Fn(&UserContext) -> Option<u64> + 'static) -> &mut Program {
         self.act(move |context| {
             if let Some(target) = target(context) {
-                context.registers.rip = target;
+                context.registers_mut().rip = target;
             }
         })
     }
 
     /// In the child of a fork (result 0), goes to `target`.
     pub fn child_to(&mut self, target: u64) -> &mut Program {
-        self.jump(move |context| (context.registers.rax == 0).then_some(target))
+        self.jump(move |context| (context.registers().rax == 0).then_some(target))
     }
 
     /// The end of a signal handler: the return through the restorer.
     pub fn handler_end(&mut self) -> &mut Program {
-        self.act(|context| context.registers.rsp += 8);
+        self.act(|context| context.registers_mut().rsp += 8);
         self.call(15, [0; 3])
     }
 }
@@ -236,16 +239,17 @@ fn segment(file: &mut Vec<u8>, flags: u32, words: [u64; 6]) {
 
 fn interpret(context: &mut UserContext) -> Trap {
     loop {
-        let rip = context.registers.rip;
+        let rip = context.registers().rip;
         let step = PROGRAMS.with_borrow(|all| {
             let (base, steps) = all.range(..=rip).next_back()?;
             steps.get((rip - base) as usize / 2).cloned()
         });
         let Some(step) = step else {
+            context.registers_mut().orig_rax = u64::MAX;
             // Where nobody wrote a program there are no instructions.
             return Trap::Exception { vector: 6, error: 0 };
         };
-        context.registers.rip += 2;
+        context.registers_mut().rip += 2;
         if let Some(trap) = step(context) {
             return trap;
         }

@@ -22,7 +22,7 @@ fn until(program: &mut Program, address: u64) {
 /// A handler at `address` that logs "handler N".
 fn handler(program: &mut Program, address: u64) {
     until(program, address);
-    program.act(|context| log(format!("handler {}", context.registers.rdi)));
+    program.act(|context| log(format!("handler {}", context.registers().rdi)));
     program.handler_end();
 }
 
@@ -37,18 +37,18 @@ fn a_handler_runs_and_everything_is_restored() {
     let at = program.here() + 60;
     program.call(13, [USR1, at, 0]);
     program.act(|context| {
-        let r = &mut context.registers;
+        let r = context.registers_mut();
         (r.rbx, r.r12, r.rbp) = (11, 12, 13);
     });
     program.call_with(62, |_| [super::super::current().unwrap().process().pid().into(), USR1, 0]).show("kill");
     program.act(|context| {
-        let r = &context.registers;
+        let r = context.registers();
         log(format!("{} {} {}", r.rbx, r.r12, r.rbp));
     });
     program.call(231, [0; 3]);
     until(&mut program, at);
     program.act(|context| {
-        let r = &mut context.registers;
+        let r = context.registers_mut();
         let frame = UserPtr::<RtSigFrame>::new(r.rsp as usize).read().unwrap();
         assert_eq!(r.rsp % 16, 8);
         assert_eq!(r.rsi, r.rsp + 8 + 304);
@@ -148,19 +148,19 @@ fn the_parent_hears_of_stop_and_continue() {
         program.act(move |_| log(format!("{:#x}", memory::user::load_u32(status as usize).unwrap())));
     };
     program.call(57, [0; 3]).child_to(child);
-    program.act(|context| context.registers.r13 = context.registers.rax);
+    program.act(|context| context.registers_mut().r13 = context.registers().rax);
     // WUNTRACED | WCONTINUED
     program.call(61, [u64::MAX, status, 10]);
     show(&mut program);
-    program.call_with(62, |context| [context.registers.r13, 18, 0]);
+    program.call_with(62, |context| [context.registers().r13, 18, 0]);
     program.call(61, [u64::MAX, status, 10]);
     show(&mut program);
-    program.call_with(62, |context| [context.registers.r13, 15, 0]);
+    program.call_with(62, |context| [context.registers().r13, 15, 0]);
     program.call(61, [u64::MAX, status, 10]);
     show(&mut program);
     program.call(231, [0; 3]);
     until(&mut program, child);
-    program.call(39, [0; 3]).call_with(62, |context| [context.registers.rax, 19, 0]);
+    program.call(39, [0; 3]).call_with(62, |context| [context.registers().rax, 19, 0]);
     program.call(34, [0; 3]);
     world.install(program);
     assert_eq!(world.run(1), WaitStatus::exited(0));
@@ -174,7 +174,7 @@ fn blocked_signals_wait() {
     let at = program.here() + 80;
     let set = SignalSet::of(Signal::SIGUSR1).0;
     program.call(13, [USR1, at, 0]).call(14, [0, set, 0]);
-    program.call(39, [0; 3]).call_with(62, |context| [context.registers.rax, USR1, 0]);
+    program.call(39, [0; 3]).call_with(62, |context| [context.registers().rax, USR1, 0]);
     program.call(127, [0; 3]).show("pending");
     program.call(14, [1, set, 0]).show("unblocked");
     program.call(231, [0; 3]);
@@ -233,7 +233,7 @@ fn a_fault_handler_sees_the_address() {
     program.call(13, [11, at, SigAction::SIGINFO]).trap(Trap::PageFault { address: 0x1234, access: Access::Write });
     until(&mut program, at);
     program.act(|context| {
-        let frame = UserPtr::<RtSigFrame>::new(context.registers.rsp as usize).read().unwrap();
+        let frame = UserPtr::<RtSigFrame>::new(context.registers().rsp as usize).read().unwrap();
         let saved = frame.context.registers;
         log(format!("{} {:#x} {:#x} {} {}", frame.info.info.code, frame.info.info.address(), saved.cr2, saved.trap, saved.error));
     });
@@ -248,14 +248,14 @@ fn a_bad_stack_ends_in_sigsegv() {
     let world = World::new();
     let mut program = Program::new(1);
     let at = program.here() + 40;
-    program.call(13, [USR1, at, 0]).act(|context| context.registers.rsp = 0x1000);
-    program.call(39, [0; 3]).call_with(62, |context| [context.registers.rax, USR1, 0]);
+    program.call(13, [USR1, at, 0]).act(|context| context.registers_mut().rsp = 0x1000);
+    program.call(39, [0; 3]).call_with(62, |context| [context.registers().rax, USR1, 0]);
     handler(&mut program, at);
     world.install(program);
     assert_eq!(world.run(1), WaitStatus::killed(Signal::SIGSEGV, false));
     // And a frame that isn't one.
     let mut program = Program::new(1);
-    program.act(|context| context.registers.rsp = 0x1000).call(15, [0; 3]).say("went on");
+    program.act(|context| context.registers_mut().rsp = 0x1000).call(15, [0; 3]).say("went on");
     world.install(program);
     assert_eq!(world.run(1), WaitStatus::killed(Signal::SIGSEGV, false));
     assert!(take_log().is_empty());
@@ -270,9 +270,9 @@ fn the_alternate_stack_is_used() {
     let base = program.data(0);
     program.call(131, [base, 0x1000, 0]).show("set").call(131, [base, 100, 0]).show("small");
     program.call(13, [USR1, at, SigAction::ONSTACK]);
-    program.call(39, [0; 3]).call_with(62, |context| [context.registers.rax, USR1, 0]).call(231, [0; 3]);
+    program.call(39, [0; 3]).call_with(62, |context| [context.registers().rax, USR1, 0]).call(231, [0; 3]);
     until(&mut program, at);
-    program.act(move |context| log(format!("on it {}", (base..stack).contains(&context.registers.rsp))));
+    program.act(move |context| log(format!("on it {}", (base..stack).contains(&context.registers().rsp))));
     program.call(131, [base, 0x1000, 0]).show("busy").handler_end();
     world.install(program);
     world.run(1);
@@ -289,7 +289,7 @@ fn alarm_and_real_time_queueing() {
     let set = SignalSet::of(Signal::new(34).unwrap()).0;
     program.call(14, [0, set, 0]);
     for _ in 0..3 {
-        program.call(39, [0; 3]).call_with(62, |context| [context.registers.rax, 34, 0]);
+        program.call(39, [0; 3]).call_with(62, |context| [context.registers().rax, 34, 0]);
     }
     program.jump(move |_| Some(at + 20));
     handler(&mut program, at);

@@ -5,7 +5,6 @@ use abi::siginfo::{SigAction, SignalStack};
 use abi::{Errno, Result, Signal, SignalSet};
 use alloc::sync::Arc;
 use arch::user::UserContext;
-use core::future::Future;
 use fs::LookupFlags;
 use memory::UserPtr;
 
@@ -24,7 +23,7 @@ impl SystemCalls for Table {
     fn enter(thread: &Arc<Thread>, context: &mut UserContext) -> Entered {
         match dispatch(thread, context) {
             Some(result) => {
-                if context.syscall_number() != 15 && context.registers.orig_rax != u64::MAX {
+                if context.syscall_number() != 15 && context.registers().orig_rax != u64::MAX {
                     put(context, result);
                 }
                 Entered::Done
@@ -33,11 +32,9 @@ impl SystemCalls for Table {
         }
     }
 
-    fn wait<'a>(thread: &'a Arc<Thread>, context: &'a mut UserContext, _progress: usize) -> impl Future<Output = ()> + Send + 'a {
-        async move {
-            let result = go_on(thread, context).await;
-            put(context, result);
-        }
+    async fn wait(thread: &Arc<Thread>, context: &mut UserContext, _progress: usize) {
+        let result = go_on(thread, context).await;
+        put(context, result);
     }
 }
 
@@ -61,7 +58,8 @@ fn dispatch(thread: &Arc<Thread>, context: &mut UserContext) -> Option<Result<u6
         24 => return None,
         37 => itimer::alarm(thread, a as u32).map(u64::from),
         39 => Ok(thread.process().pid().into()),
-        56 => clone::clone::<Table>(thread, context, &CloneRequest::from_clone(a as usize, b as usize, 0, c as usize, 0)).map(|new| new.tid.into()),
+        56 => clone::clone::<Table>(thread, context, &CloneRequest::from_clone(a as usize, b as usize, 0, c as usize, 0))
+            .map(|new| new.tid.into()),
         57 => clone::clone::<Table>(thread, context, &CloneRequest::FORK).map(|new| new.tid.into()),
         60 => {
             exit::exit_thread(thread, a as u8);
@@ -74,7 +72,7 @@ fn dispatch(thread: &Arc<Thread>, context: &mut UserContext) -> Option<Result<u6
         127 => Ok(signal::pending(thread).0),
         131 => {
             let stack = SignalStack { base: a, flags: 0, padding: 0, size: b };
-            signal::alternate_stack(thread, context.registers.rsp, Some(stack)).map(|old| old.flags.into())
+            signal::alternate_stack(thread, context.registers().rsp, Some(stack)).map(|old| old.flags.into())
         }
         157 => {
             thread.process().set_subreaper(a != 0);
