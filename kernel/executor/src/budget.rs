@@ -1,7 +1,7 @@
 //! Big jobs in small pieces: tearing down an address space, clearing a large file.
 //!
-//! Each poll starts with the same budget. A job that loops tells what each round costs, and yields when the budget is gone, so that no poll takes
-//! longer than about a millisecond, whatever size the user chose.
+//! Each poll starts with the same budget. A job that loops tells what each round costs, and yields when the budget is gone, so that no
+//! poll takes longer than about a millisecond, whatever size the user chose.
 
 use crate::{cpu::this_cpu, yield_now};
 use sync::atomics::{AtomicU32, Ordering};

@@ -19,8 +19,8 @@ pub(crate) fn for_each(f: &mut dyn FnMut(&'static Executor)) {
     EXECUTORS.iter().for_each(f);
 }
 
-/// On the host a thread is a processor, but threads come and go (one for each test), with clocks of their own. So each gets a fresh executor, which
-/// is never freed, as wakers in other threads may point to it.
+/// On the host a thread is a processor, but threads come and go (one for each test), with clocks of their own. So each gets a fresh
+/// executor, which is never freed, as wakers in other threads may point to it.
 #[cfg(all(not(target_os = "none"), not(loom)))]
 pub(crate) fn this_cpu() -> &'static Executor {
     /// Keeps the executors of ended threads reachable, for leak checkers.
@@ -59,15 +59,17 @@ loom::lazy_static! {
     static ref KICK: Once<fn(usize)> = Once::new();
 }
 
-/// Tells how to interrupt another processor (an IPI whose handler is [`on_kick`]), given its number. It is called, in any context, when a task is woken whose processor had
-/// nothing new in its inbox, as that may be halted or in user mode. Until this is set, a wake reaches another processor when that next looks.
+/// Tells how to interrupt another processor (an IPI whose handler is [`on_kick`]), given its number. It is called, in any context, when a
+/// task is woken whose processor had nothing new in its inbox, as that may be halted or in user mode. Until this is set, a wake reaches
+/// another processor when that next looks.
 pub fn set_kick(kick: fn(usize)) {
     if KICK.set(kick).is_err() {
         log::warn!("executor: the way to interrupt processors was set twice");
     }
 }
 
-/// What the handler of that interrupt does on the processor that was kicked: lets the user thread that it may have interrupted look for others.
+/// What the handler of that interrupt does on the processor that was kicked: lets the user thread that it may have interrupted look for
+/// others.
 pub fn on_kick() {
     this_cpu().slice.attract();
 }

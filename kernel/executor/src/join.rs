@@ -44,8 +44,8 @@ impl<T> JoinHandle<T> {
         unsafe { self.task.as_ref() }
     }
 
-    /// Asks for the end of the task: when its turn comes, its future is dropped instead of polled, by the executor. Awaiting the handle then
-    /// gives [`Cancelled`], unless the task finished first. Allowed in an interrupt handler.
+    /// Asks for the end of the task: when its turn comes, its future is dropped instead of polled, by the executor. Awaiting the handle
+    /// then gives [`Cancelled`], unless the task finished first. Allowed in an interrupt handler.
     ///
     /// This is for the kernel's own tasks. A user thread is killed by a signal, which unwinds its future through `?`.
     pub fn cancel(&self) {

@@ -1,11 +1,13 @@
 //! Runs everything that waits: tasks, their wakers, the queues of each processor, time slices and timers.
 //!
-//! A **task** is one heap block: header, future and, later, its result. It lives on the processor that spawned it. A **waker** is a counted pointer
-//! to that block, and waking is one atomic step on the task's state, plus a push to the processor's inbox if the task wasn't queued. That is
-//! all, so an interrupt handler may do it: it never allocates, locks or frees (a task whose last waker dies there is left on a stack for the executor).
+//! A **task** is one heap block: header, future and, later, its result. It lives on the processor that spawned it. A **waker** is a
+//! counted pointer to that block, and waking is one atomic step on the task's state, plus a push to the processor's inbox if the task
+//! wasn't queued. That is all, so an interrupt handler may do it: it never allocates, locks or frees (a task whose last waker dies there
+//! is left on a stack for the executor).
 //!
-//! The **run loop** takes the whole inbox at once and polls it in order of arrival: what wakes meanwhile, the polled task itself included, comes
-//! after that batch, so nobody starves. The kernel isn't preempted; user threads are asked to make room by [`should_yield`].
+//! The **run loop** takes the whole inbox at once and polls it in order of arrival: what wakes meanwhile, the polled task itself
+//! included, comes after that batch, so nobody starves. The kernel isn't preempted; user threads are asked to make room by
+//! [`should_yield`].
 //!
 //! | file | what |
 //! |---|---|

@@ -1,7 +1,8 @@
 //! The wake path under every interleaving that the memory model allows (with a bounded number of preemptions).
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p executor --release --lib`. The main thread is the executor's processor; other threads stand for other processors and for
-//! interrupt handlers. Loom also checks that the future and its result are touched by one at a time, and that what was done before a wake is seen in the poll.
+//! `RUSTFLAGS="--cfg loom" cargo test -p executor --release --lib`. The main thread is the executor's processor; other threads stand for
+//! other processors and for interrupt handlers. Loom also checks that the future and its result are touched by one at a time, and that
+//! what was done before a wake is seen in the poll.
 
 use crate::{JoinHandle, run::Executor};
 use loom::{

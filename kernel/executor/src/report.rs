@@ -1,6 +1,7 @@
 //! Polls that take too long, reported with the name of the task.
 //!
-//! The kernel isn't preempted, so a long poll delays everybody. Time in user mode doesn't count: the thread loop tells how much of its poll that was.
+//! The kernel isn't preempted, so a long poll delays everybody. Time in user mode doesn't count: the thread loop tells how much of its
+//! poll that was.
 
 use crate::{cpu::this_cpu, diagnostics::Counter, run::Executor};
 use sync::atomics::{AtomicU64, Ordering};

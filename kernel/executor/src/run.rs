@@ -24,8 +24,8 @@ use sync::{
     list::List,
 };
 
-/// What a processor needs to run tasks. Only `inbox`, `reap` and `timers` are touched from elsewhere (other processors, interrupt handlers); the rest are
-/// atomics only so that no `unsafe` is needed: their relaxed loads and stores are plain moves.
+/// What a processor needs to run tasks. Only `inbox`, `reap` and `timers` are touched from elsewhere (other processors, interrupt
+/// handlers); the rest are atomics only so that no `unsafe` is needed: their relaxed loads and stores are plain moves.
 ///
 /// Its size is a power of two, so that finding a processor's own is a shift.
 #[repr(align(2048))]
@@ -260,8 +260,8 @@ pub fn run_until_idle() -> usize {
     this_cpu().run_until_idle()
 }
 
-/// Runs the tasks of this processor for ever. When none is ready, `idle` is called with interrupts off, and must wait for one with interrupts
-/// on, without letting one slip in between: `arch::interrupts::enable_and_halt`.
+/// Runs the tasks of this processor for ever. When none is ready, `idle` is called with interrupts off, and must wait for one with
+/// interrupts on, without letting one slip in between: `arch::interrupts::enable_and_halt`.
 pub fn run_forever(idle: impl Fn()) -> ! {
     let executor = this_cpu();
     loop {

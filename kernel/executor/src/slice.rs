@@ -1,7 +1,8 @@
 //! Time slices of user threads.
 //!
-//! A thread in user mode keeps the processor until it blocks, unless another task is ready. Then it may run for [`SLICE`] from the start of its
-//! poll. The timer is set for that only when somebody is ready and the thread loop asks: with one busy thread the processor stays tickless.
+//! A thread in user mode keeps the processor until it blocks, unless another task is ready. Then it may run for [`SLICE`] from the start
+//! of its poll. The timer is set for that only when somebody is ready and the thread loop asks: with one busy thread the processor stays
+//! tickless.
 
 use crate::{cpu::this_cpu, run::Executor, timer};
 use sync::atomics::{AtomicBool, AtomicU64, Ordering};
@@ -14,8 +15,8 @@ const UNARMED: u64 = u64::MAX;
 
 /// The slice of the task being polled.
 pub(crate) struct Slice {
-    /// There may be a reason to yield: somebody became ready, or the slice is over. While this is false, there is none; that is all that the path of a
-    /// system call looks at.
+    /// There may be a reason to yield: somebody became ready, or the slice is over. While this is false, there is none; that is all that
+    /// the path of a system call looks at.
     attention: AtomicBool,
     over: AtomicBool,
     start: AtomicU64,
@@ -34,8 +35,8 @@ impl Slice {
         }
     }
 
-    /// A poll begins; `has_ready` says whether others wait for their turn. The hardware may still be set for the slice of the task before: an interrupt too
-    /// many costs less than setting it each time.
+    /// A poll begins; `has_ready` says whether others wait for their turn. The hardware may still be set for the slice of the task
+    /// before: an interrupt too many costs less than setting it each time.
     #[inline]
     pub fn begin(&self, now: u64, has_ready: bool) {
         self.attention.store(has_ready, Ordering::Relaxed);
@@ -88,7 +89,8 @@ impl Executor {
         over
     }
 
-    /// Sets the end of the slice and the timer. It may be over already: the thread ran alone for longer than a slice before another became ready.
+    /// Sets the end of the slice and the timer. It may be over already: the thread ran alone for longer than a slice before another
+    /// became ready.
     fn arm_slice(&self) {
         let end = self.slice.start.load(Ordering::Relaxed).saturating_add(SLICE);
         self.slice.end.store(end, Ordering::Relaxed);
@@ -106,8 +108,9 @@ pub fn has_ready() -> bool {
     this_cpu().has_ready()
 }
 
-/// Whether the running task should [`yield_now`](crate::yield_now): somebody else is ready and its time slice is over. To be asked before each entry into user
-/// mode: when somebody is ready it also sees to it that a timer interrupt ends the slice. One load when nothing has changed.
+/// Whether the running task should [`yield_now`](crate::yield_now): somebody else is ready and its time slice is over. To be asked before
+/// each entry into user mode: when somebody is ready it also sees to it that a timer interrupt ends the slice. One load when nothing has
+/// changed.
 #[inline]
 pub fn should_yield() -> bool {
     let executor = this_cpu();

@@ -1,8 +1,8 @@
 //! The stack of tasks that wakes push to (Treiber's): a processor's inbox, and its reap stack.
 //!
-//! Why not a queue: in the known lock-free queues a producer that is stopped in the middle (by an interrupt) leaves the consumer waiting for it.
-//! Here a push is a single compare-exchange, so there is no middle. The consumer never pops one, it takes all at once, which rules out the ABA
-//! problem, and reverses them, which gives the order of arrival.
+//! Why not a queue: in the known lock-free queues a producer that is stopped in the middle (by an interrupt) leaves the consumer waiting
+//! for it. Here a push is a single compare-exchange, so there is no middle. The consumer never pops one, it takes all at once, which
+//! rules out the ABA problem, and reverses them, which gives the order of arrival.
 
 use crate::task::Header;
 use core::ptr::{self, NonNull};

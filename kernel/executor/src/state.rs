@@ -8,9 +8,9 @@
 //!                                            └─ pause, woken: push ┘
 //! ```
 //!
-//! A task is in a queue exactly if it is SCHEDULED and not RUNNING, and only the step that made that so pushes it: it is never queued twice.
-//! While it is being polled, a wake leaves only the bit; the executor queues the task again afterwards. RUNNING and COMPLETE are changed by the
-//! task's own processor alone.
+//! A task is in a queue exactly if it is SCHEDULED and not RUNNING, and only the step that made that so pushes it: it is never queued
+//! twice. While it is being polled, a wake leaves only the bit; the executor queues the task again afterwards. RUNNING and COMPLETE are
+//! changed by the task's own processor alone.
 
 use sync::atomics::{AtomicUsize, Ordering};
 

@@ -1,7 +1,7 @@
 //! A task in memory: one block with the header, the future and, in the future's place, its result.
 //!
-//! The block is reference-counted: one reference is the executor's, until the task completes; one is the join handle's; each waker has one. As the
-//! executor's lasts as long as the task can be queued, being queued needs no reference of its own.
+//! The block is reference-counted: one reference is the executor's, until the task completes; one is the join handle's; each waker has
+//! one. As the executor's lasts as long as the task can be queued, being queued needs no reference of its own.
 
 use crate::{cpu::this_cpu, join::JoinHandle, run::Executor, stack::Stack, state::State};
 use alloc::alloc::{alloc, dealloc};
@@ -218,8 +218,8 @@ pub(crate) unsafe fn release(task: NonNull<Header>) {
 
 /// Starts a task on this processor: it is polled for the first time when the tasks that are ready now have had their turn.
 ///
-/// `name` is shown in diagnostics. The future is moved once, into the task's only allocation. Dropping the handle lets the task run on by itself.
-/// Not for interrupt handlers.
+/// `name` is shown in diagnostics. The future is moved once, into the task's only allocation. Dropping the handle lets the task run on by
+/// itself. Not for interrupt handlers.
 ///
 /// # Errors
 /// [`OutOfMemory`]: the future is dropped.

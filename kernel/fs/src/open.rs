@@ -101,7 +101,7 @@ impl FsContext {
         let exclusive = flags.contains(OpenFlags::EXCL);
         let follow = if exclusive { Follow::No } else { follow };
         let (parent, found) = self.walk(credentials, base, path)?.reach_creation(follow)?;
-        if parent.kind != LastKind::Name {
+        if matches!(parent.kind, LastKind::Dot | LastKind::DotDot) {
             return Err(if exclusive { Errno::EEXIST } else { Errno::EISDIR });
         }
         if parent.trailing_slash {

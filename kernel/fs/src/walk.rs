@@ -304,12 +304,17 @@ impl<'a> Walk<'a> {
     }
 
     /// Walks to the last component, following links there too, also ones that lead to nothing: where O_CREAT would make the file.
-    /// The existing entry comes along if there is one (for [`LastKind::Name`]).
+    /// What is there already comes along: the entry of that name, or the place that "/" or a magic link is.
     pub fn reach_creation(mut self, follow: Follow) -> Result<(Parent, Option<Path>)> {
         loop {
             let kind = self.reach_last()?;
-            if kind != LastKind::Name {
-                return Ok((self.into_parent(kind), None));
+            match kind {
+                LastKind::Name => {}
+                LastKind::Root => {
+                    let place = self.at.clone();
+                    return Ok((self.into_parent(kind), Some(place)));
+                }
+                LastKind::Dot | LastKind::DotDot => return Ok((self.into_parent(kind), None)),
             }
             let child = match self.at.dentry.lookup(self.component.bytes()) {
                 Ok(child) => child,

@@ -34,6 +34,12 @@ use call::{Call, Outcome, Stop};
 /// The system calls of Linux, for [`process::spawn_thread`].
 pub struct Linux;
 
+/// Only the low 32 bits of the number count, as on Linux.
+#[inline]
+fn number(context: &UserContext) -> usize {
+    context.syscall_number() as u32 as usize
+}
+
 fn finish(context: &mut UserContext, outcome: Outcome) -> Entered {
     let result = match outcome {
         Ok(result) => result,
@@ -65,7 +71,7 @@ fn enter_traced(thread: &Arc<Thread>, context: &mut UserContext, number: usize) 
 impl SystemCalls for Linux {
     #[inline]
     fn enter(thread: &Arc<Thread>, context: &mut UserContext) -> Entered {
-        let number = context.syscall_number() as usize;
+        let number = number(context);
         if trace::enabled() {
             return enter_traced(thread, context, number);
         }
@@ -75,7 +81,7 @@ impl SystemCalls for Linux {
 
     fn wait<'a>(thread: &'a Arc<Thread>, context: &'a mut UserContext, progress: usize) -> impl Future<Output = ()> + Send + 'a {
         async move {
-            let number = context.syscall_number() as usize;
+            let number = number(context);
             let args = call::arguments(context);
             let entered = trace::enabled().then(|| trace::enter(number, &args));
             let result = table::wait(&mut Call { thread, context }, number, args, progress).await;

@@ -12,8 +12,8 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use arch::power::{self, ExitCode};
-use fs::{Credentials, FdTable, FileSystem, FsContext, LookupFlags, Mount, MountFlags, OpenFile, OpenFlags, Path, Tmpfs};
 use fs::tmpfs::TmpfsOptions;
+use fs::{Credentials, FdTable, FileSystem, FsContext, LookupFlags, Mount, MountFlags, OpenFile, OpenFlags, Path, Tmpfs};
 use process::Process;
 use process::init::FirstProgram;
 use terminal::Stdio;
@@ -157,7 +157,7 @@ fn find_program(context: &FsContext, name: &[u8]) -> Result<Vec<u8>> {
 
 fn mount_root(initrd: Option<&'static [u8]>) -> core::result::Result<Path, Failure> {
     let tmpfs = Tmpfs::new(&TmpfsOptions { mode: 0o755, ..TmpfsOptions::new() }).map_err(|errno| failure("no root file system", errno))?;
-    let root = Path::root_of(&Mount::new(tmpfs, "rootfs", MountFlags::empty()));
+    let root = Path::root_of(&Mount::new(tmpfs, "tmpfs", MountFlags::empty()));
     let Some(archive) = initrd else {
         return Err(Failure { status: NO_SYSTEM, text: String::from("no initrd: there is nothing to run") });
     };

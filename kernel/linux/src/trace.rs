@@ -7,6 +7,7 @@ use alloc::string::String;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use abi::errno::ALL as ERRNOS;
 use memory::{UserPtr, UserSlice};
 
 use crate::argument::Kind;
@@ -61,34 +62,41 @@ pub fn enter(number: usize, args: &[usize; 6]) -> Entered {
     entered
 }
 
-/// Logs the finished call. `result` is the value left in `rax`.
+/// Prints the finished call. `result` is the value left in `rax`.
 pub fn leave(tid: u32, entered: Entered, result: usize) {
     let Entered { mut text, out } = entered;
     if let Some(address) = out {
         let mut shown = String::new();
-        if (result as isize) >= 0 { bytes(&mut shown, address, result) } else { append(&mut shown, format_args!("{address:#x}")) }
+        if (result as isize) >= 0 {
+            bytes(&mut shown, address, result)
+        } else {
+            append(&mut shown, format_args!("{address:#x}"))
+        }
         text = text.replace('\u{1a}', &shown);
     }
     let signed = result as isize;
     if (-4095..0).contains(&signed) {
         let errno = ERRNOS.iter().find(|errno| errno.as_return() == result);
         match errno {
-            Some(errno) => log::info!("[{tid}] {text}) = -1 {} ({errno})", errno.name()),
-            None => log::info!("[{tid}] {text}) = {signed}"),
+            Some(errno) => print(format_args!("[{tid}] {text}) = -1 {} ({errno})\n", errno.name())),
+            None => print(format_args!("[{tid}] {text}) = {signed}\n")),
         }
     } else if signed < 0 || signed > i32::MAX as isize {
-        log::info!("[{tid}] {text}) = {result:#x}");
+        print(format_args!("[{tid}] {text}) = {result:#x}\n"));
     } else {
-        log::info!("[{tid}] {text}) = {signed}");
+        print(format_args!("[{tid}] {text}) = {signed}\n"));
     }
 }
 
-/// Logs a call that never returns to its caller.
+/// Prints a call that never returns to its caller.
 pub fn gone(tid: u32, entered: Entered) {
-    log::info!("[{tid}] {}) = ?", entered.text);
+    print(format_args!("[{tid}] {}) = ?\n", entered.text));
 }
 
-use abi::errno::ALL as ERRNOS;
+/// Puts a line on the debug console, past the log and its level, in one piece.
+fn print(line: core::fmt::Arguments<'_>) {
+    arch::console::write(alloc::fmt::format(line).as_bytes());
+}
 
 /// Writing to a `String` can't fail, so the result carries nothing.
 fn append(text: &mut String, arguments: core::fmt::Arguments<'_>) {

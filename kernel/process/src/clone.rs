@@ -8,6 +8,7 @@ use arch::user::UserContext;
 use memory::UserPtr;
 use sync::{Event, SpinLock};
 
+use crate::init::max_processes;
 use crate::limits::Resource;
 use crate::process::{Beginning, SpaceUse};
 use crate::run::{SystemCalls, spawn_thread};
@@ -257,6 +258,9 @@ fn new_process<S: SystemCalls>(
 ) -> Result<u32> {
     let flags = request.flags;
     let pid = reservation.tid;
+    if u64::from(tree::counts().0) >= max_processes() {
+        return Err(Errno::EAGAIN);
+    }
     let old = parent.process();
     let mother = if flags.contains(CloneFlags::PARENT) { tree::lock().parent_of(old.pid()) } else { Some(old.clone()) };
     let lent = old.space_use().ok_or(Errno::ESRCH)?;

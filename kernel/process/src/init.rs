@@ -38,6 +38,15 @@ pub fn max_threads() -> u64 {
     }
 }
 
+/// Memory that a small process takes: page tables, stack, and what it has written to.
+const BYTES_PER_PROCESS: u64 = 128 << 10;
+
+/// How many processes there may be at all, so that those who only multiply run into EAGAIN before memory is out.
+pub fn max_processes() -> u64 {
+    let bytes = memory::frames::stats().total as u64 * memory::PAGE_SIZE as u64;
+    (bytes / BYTES_PER_PROCESS).clamp(20, u64::from(tree::PID_MAX))
+}
+
 /// What the kernel starts.
 pub struct FirstProgram<'a, A> {
     pub path: &'a [u8],

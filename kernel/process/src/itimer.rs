@@ -52,7 +52,26 @@ struct CpuTimer {
 
 struct RealTimer {
     timer: Timer,
-    interval: Arc<AtomicU64>,
+    schedule: Arc<Schedule>,
+}
+
+/// Shared with the timer's callback, in nanoseconds: the period, and when the timer is to fire next.
+#[derive(Default)]
+struct Schedule {
+    interval: AtomicU64,
+    next: AtomicU64,
+}
+
+impl Schedule {
+    /// The time after one that has just passed. Periods follow each other without drift; those that were missed are left out.
+    fn advance(&self, now: u64) -> Option<u64> {
+        let interval = self.interval.load(Ordering::Relaxed);
+        let last = self.next.load(Ordering::Relaxed);
+        let missed = now.saturating_sub(last).checked_div(interval)?;
+        let next = last.saturating_add(interval.saturating_mul(missed + 1));
+        self.next.store(next, Ordering::Relaxed);
+        Some(next)
+    }
 }
 
 /// The three timers of a process.
@@ -117,34 +136,33 @@ impl RealTimer {
     fn new(process: &Arc<Process>) -> Result<RealTimer> {
         memory::frames::admit()?;
         let target = Arc::downgrade(process);
-        let interval = Arc::new(AtomicU64::new(0));
-        let period = interval.clone();
+        let schedule = Arc::new(Schedule::default());
+        let periods = schedule.clone();
         let timer = Timer::new("itimer", move || {
             let process = target.upgrade()?;
             // The kernel's own signal always finds room.
             let _ = signal::send_to_process(&process, Signal::SIGALRM, SignalInfo::kernel(Signal::SIGALRM));
-            match period.load(Ordering::Relaxed) {
-                0 => None,
-                period => Some(executor::timer::now().saturating_add(period)),
-            }
+            periods.advance(executor::timer::now())
         });
-        Ok(RealTimer { timer: timer.map_err(|_| Errno::ENOMEM)?, interval })
+        Ok(RealTimer { timer: timer.map_err(|_| Errno::ENOMEM)?, schedule })
     }
 
     fn setting(&self) -> Setting {
         let now = executor::timer::now();
         // A timer that is about to fire still runs: at least a microsecond is shown.
         let value = self.timer.deadline().map_or(0, |deadline| deadline.saturating_sub(now).max(1000));
-        Setting { value, interval: self.interval.load(Ordering::Relaxed) }
+        Setting { value, interval: self.schedule.interval.load(Ordering::Relaxed) }
     }
 
     fn change(&self, new: Setting) -> Setting {
         let old = self.setting();
-        self.interval.store(new.interval, Ordering::Relaxed);
+        self.schedule.interval.store(new.interval, Ordering::Relaxed);
         if new.value == 0 {
             self.timer.disarm();
         } else {
-            self.timer.arm(executor::timer::now().saturating_add(new.value));
+            let next = executor::timer::now().saturating_add(new.value);
+            self.schedule.next.store(next, Ordering::Relaxed);
+            self.timer.arm(next);
         }
         old
     }

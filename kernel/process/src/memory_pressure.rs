@@ -1,4 +1,5 @@
-//! When memory is out, somebody must go: the process with the most of it.
+//! When memory is out, somebody must go: the process with the most of it, and among those with about as much the youngest, which has done the
+//! least yet. (A process that multiplies makes many of equal size; the one that started it all is the oldest.)
 //!
 //! Only a page fault ends here; a system call that finds no memory fails with ENOMEM. The faulting thread kills the victim and lets others run until the
 //! victim's memory is back. While a victim is on its way out no second one is chosen.
@@ -59,7 +60,9 @@ fn largest() -> Option<(Arc<Process>, usize)> {
         }
         let Some(space) = process.space() else { continue };
         let pages = space.usage().resident_pages;
-        if pages > found.as_ref().map_or(0, |(_, most)| *most) {
+        let most = found.as_ref().map_or(0, |(_, most)| *most);
+        let younger = found.as_ref().is_none_or(|(other, _)| process.started() >= other.started());
+        if pages > most + most / 4 || younger && pages > most - most / 4 {
             found = Some((process, pages));
         }
     }

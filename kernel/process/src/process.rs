@@ -201,6 +201,11 @@ impl Process {
         self.space.lock().as_ref().map(|used| used.space.clone())
     }
 
+    /// The number of the address space, 0 when there is none any more.
+    pub(crate) fn space_id(&self) -> u64 {
+        self.space.lock().as_ref().map_or(0, |used| used.space.id())
+    }
+
     pub(crate) fn space_use(&self) -> Option<SpaceUse> {
         self.space.lock().clone()
     }
@@ -337,7 +342,7 @@ impl Process {
 
     pub(crate) fn note_resident(&self) {
         if let Some(space) = self.space() {
-            self.max_resident.fetch_max(space.usage().resident_pages as u64, Ordering::Relaxed);
+            self.max_resident.fetch_max(space.usage().peak_resident_pages as u64, Ordering::Relaxed);
         }
     }
 }

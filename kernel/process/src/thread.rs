@@ -29,8 +29,6 @@ pub mod work {
     pub const KILL: u32 = 4;
     /// The mask is a temporary one (sigsuspend, ppoll): put the old one back.
     pub const RESTORE_MASK: u32 = 8;
-    /// The sampling clock ticked while this thread was running.
-    pub const TICK: u32 = 16;
     /// What ends an interruptible wait.
     pub const INTERRUPT: u32 = SIGNAL | STOP | KILL;
 }
@@ -224,8 +222,7 @@ impl Thread {
         self.credentials.lock().clone()
     }
 
-    /// Changes who the thread acts as. A change of the real user moves the thread's charge, without regard to RLIMIT_NPROC; as on
-    /// Linux, exceeding it makes the next execve(2) fail.
+    /// Changes who the thread acts as. A change of the real user moves the thread's charge, without regard to RLIMIT_NPROC.
     pub fn set_credentials(&self, credentials: Credentials) {
         let uid = credentials.uid;
         let old = core::mem::replace(&mut *self.credentials.lock(), Arc::new(credentials));

@@ -1,7 +1,8 @@
 //! The intrusive doubly linked list under every queue of waiters, the timer wheel and the list of tasks.
 //!
-//! Its nodes live in the things that are linked, usually pinned futures: linking and unlinking are a few stores, allocate nothing and work in
-//! an interrupt handler. The list is circular, so it is one pointer large (a timer wheel has hundreds), and the tail is the head's predecessor.
+//! Its nodes live in the things that are linked, usually pinned futures: linking and unlinking are a few stores, allocate nothing and
+//! work in an interrupt handler. The list is circular, so it is one pointer large (a timer wheel has hundreds), and the tail is the
+//! head's predecessor.
 //!
 //! All operations that take a node are `unsafe`: the list cannot know that a node stays where it is. The few callers argue it.
 
@@ -38,8 +39,8 @@ impl<T> Default for Links<T> {
 /// A thing that can be in one [`List`] at a time.
 ///
 /// # Safety
-/// `links` must return the same field of `self` at each call, and nobody but a `List` may change it. All that others change in the node while it is
-/// linked must be in cells or atomics: the list makes shared references to its nodes.
+/// `links` must return the same field of `self` at each call, and nobody but a `List` may change it. All that others change in the node
+/// while it is linked must be in cells or atomics: the list makes shared references to its nodes.
 pub unsafe trait Linked: Sized {
     fn links(&self) -> &Links<Self>;
 }

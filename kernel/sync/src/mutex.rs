@@ -1,7 +1,8 @@
 //! The async mutex: for what stays locked while a task waits for something else, such as a directory during a rename.
 //!
-//! Freeing it *hands it over* to the task that has waited longest: the lock never becomes free in between, so nobody overtakes and nobody starves.
-//! A future that is dropped after it was handed the lock hands it on. Uncontended locking and freeing are one compare-exchange each.
+//! Freeing it *hands it over* to the task that has waited longest: the lock never becomes free in between, so nobody overtakes and nobody
+//! starves. A future that is dropped after it was handed the lock hands it on. Uncontended locking and freeing are one compare-exchange
+//! each.
 
 use crate::{
     atomics::{AtomicU8, Ordering, UnsafeCell},

@@ -15,8 +15,8 @@ pub struct Once<T> {
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
-// SAFETY: one writer fills the cell before anybody can read it; afterwards it is shared (`T: Sync`), and may be dropped by another thread than
-// the one that wrote it (`T: Send`).
+// SAFETY: one writer fills the cell before anybody can read it; afterwards it is shared (`T: Sync`), and may be dropped by another thread
+// than the one that wrote it (`T: Send`).
 unsafe impl<T: Send + Sync> Sync for Once<T> {}
 // SAFETY: moving the cell moves the value.
 unsafe impl<T: Send> Send for Once<T> {}
@@ -50,8 +50,8 @@ impl<T> Once<T> {
         Ok(())
     }
 
-    /// The value, made by `init` if it isn't there. A processor that comes second spins until the first has finished: `init` must be short and
-    /// must not come back to the same cell, and an interrupt handler may only use a cell that was filled before.
+    /// The value, made by `init` if it isn't there. A processor that comes second spins until the first has finished: `init` must be
+    /// short and must not come back to the same cell, and an interrupt handler may only use a cell that was filled before.
     pub fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
         if let Some(value) = self.get() {
             return value;

@@ -1,9 +1,10 @@
 //! The flag inside a spin lock.
 //!
-//! It is a test-and-test-and-set lock: critical sections are tens of instructions, so the fairness of a ticket lock would cost more than it gives.
+//! It is a test-and-test-and-set lock: critical sections are tens of instructions, so the fairness of a ticket lock would cost more than
+//! it gives.
 //!
-//! Loom checks this algorithm by itself (below). In the models of what is built on spin locks it is replaced by a lock that loom understands
-//! ([`Modelled`]): several threads that spin have no end of interleavings.
+//! Loom checks this algorithm by itself (below). In the models of what is built on spin locks it is replaced by a lock that loom
+//! understands ([`Modelled`]): several threads that spin have no end of interleavings.
 
 use crate::atomics::{AtomicBool, Ordering, spin_loop};
 
@@ -55,7 +56,8 @@ impl RawSpin {
         self.locked.store(false, Ordering::Release);
     }
 
-    /// Spins on plain loads, which stay in this processor's cache, and not on the compare-exchange, which would take the line away from the holder.
+    /// Spins on plain loads, which stay in this processor's cache, and not on the compare-exchange, which would take the line away from
+    /// the holder.
     #[cold]
     fn wait_until_free(&self) {
         spin_loop();
@@ -88,7 +90,8 @@ impl Modelled {
     }
 
     fn keep(&self, guard: loom::sync::MutexGuard<'_, ()>) {
-        // SAFETY: the guard says that this thread holds the mutex. It stays inside the struct that it borrows from, and is dropped by `release`.
+        // SAFETY: the guard says that this thread holds the mutex. It stays inside the struct that it borrows from, and is dropped by
+        // `release`.
         unsafe {
             *self.guard.get() = Some(core::mem::transmute::<loom::sync::MutexGuard<'_, ()>, loom::sync::MutexGuard<'static, ()>>(guard))
         }

@@ -10,16 +10,16 @@ use core::{
     task::{Context, Poll},
 };
 
-/// A place in a [`WaitQueue`]. `Q` is any pointer to the queue: `&WaitQueue`, or an owner such as an `Arc` of the file that has it, so that poll(2) can
-/// keep a vector of pinned waits.
+/// A place in a [`WaitQueue`]. `Q` is any pointer to the queue: `&WaitQueue`, or an owner such as an `Arc` of the file that has it, so
+/// that poll(2) can keep a vector of pinned waits.
 ///
-/// The first poll registers and is pending; a poll after a wake is ready, and the next one after that registers again, at the end of the queue.
-/// Dropping it unlinks it, and passes an unused wake on to the next waiter.
+/// The first poll registers and is pending; a poll after a wake is ready, and the next one after that registers again, at the end of the
+/// queue. Dropping it unlinks it, and passes an unused wake on to the next waiter.
 #[must_use = "futures do nothing unless polled"]
 pub struct Wait<Q: Deref<Target = WaitQueue>> {
     waiter: Waiter,
-    /// The queue in which the waiter is linked. `Q`'s `deref` is asked only when registering: it is foreign code, and what it returned then stays
-    /// valid while `Q` lives in its place (it is pinned, and nobody gets it mutably).
+    /// The queue in which the waiter is linked. `Q`'s `deref` is asked only when registering: it is foreign code, and what it returned
+    /// then stays valid while `Q` lives in its place (it is pinned, and nobody gets it mutably).
     linked: Option<NonNull<WaitQueue>>,
     queue: Q,
 }
@@ -99,8 +99,8 @@ impl<Q: Deref<Target = WaitQueue>, T, F: FnMut() -> Option<T>> Future for WaitUn
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: `wait` is a field of a pinned struct that never gives it away.
         let mut wait = unsafe { Pin::new_unchecked(&mut this.wait) };
-        // Linked or not, look first: what is there already costs no place in the queue. A wake is used up before the check, not after: one that
-        // comes after the check stays in the node, and our drop passes it on.
+        // Linked or not, look first: what is there already costs no place in the queue. A wake is used up before the check, not after:
+        // one that comes after the check stays in the node, and our drop passes it on.
         let was_waiting = wait.is_registered() && wait.as_mut().poll(context).is_pending();
         if let Some(value) = (this.condition)() {
             return Poll::Ready(value);

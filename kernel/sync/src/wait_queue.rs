@@ -1,11 +1,11 @@
 //! The queue of tasks that wait for something: a pipe's readers, a process's parents, a device's requests.
 //!
-//! A waiter is a node inside its own future ([`Wait`](crate::Wait)). Waking *grants*: it unlinks the node, marks it and wakes its task. A future that is
-//! dropped with an unused grant passes it on, so that `wake_one` always reaches somebody who acts on it.
+//! A waiter is a node inside its own future ([`Wait`](crate::Wait)). Waking *grants*: it unlinks the node, marks it and wakes its task. A
+//! future that is dropped with an unused grant passes it on, so that `wake_one` always reaches somebody who acts on it.
 //!
 //! The usual trouble with such queues is a wake that comes between a waiter's check and its registration. Here waiters register before they
-//! check, and both sides put a full fence between their two steps (register, check / change, look for waiters), so that one of them sees the other.
-//! With that, waking an empty queue costs a fence and a load, and no lock.
+//! check, and both sides put a full fence between their two steps (register, check / change, look for waiters), so that one of them sees
+//! the other. With that, waking an empty queue costs a fence and a load, and no lock.
 
 use crate::{
     atomics::{AtomicU8, AtomicUsize, Ordering, fence},
@@ -65,8 +65,8 @@ impl Waiter {
         }
     }
 
-    /// Marks a node that was just unlinked. Its owner may free it as soon as the mark is set, so the waker is taken out before, and no reference to the
-    /// whole node is alive then.
+    /// Marks a node that was just unlinked. Its owner may free it as soon as the mark is set, so the waker is taken out before, and no
+    /// reference to the whole node is alive then.
     ///
     /// # Safety
     /// `waiter` was linked until now, and the lock of its queue is held.
@@ -197,13 +197,14 @@ impl WaitQueue {
         true
     }
 
-    /// A future that becomes ready when it is woken. It is in the queue from its first poll on, not before. Prefer [`wait_until`](Self::wait_until).
+    /// A future that becomes ready when it is woken. It is in the queue from its first poll on, not before. Prefer
+    /// [`wait_until`](Self::wait_until).
     pub fn wait(&self) -> Wait<&WaitQueue> {
         Wait::new(self)
     }
 
-    /// Waits until `condition` gives a value. It is called in the poll: before waiting, after registering, and at each wake, so no change is
-    /// missed as long as `wake_one` or `wake_all` follows the change. It should be short and must not block.
+    /// Waits until `condition` gives a value. It is called in the poll: before waiting, after registering, and at each wake, so no change
+    /// is missed as long as `wake_one` or `wake_all` follows the change. It should be short and must not block.
     pub fn wait_until<T, F: FnMut() -> Option<T>>(&self, condition: F) -> WaitUntil<&WaitQueue, F> {
         WaitUntil::new(self, condition)
     }

@@ -29,11 +29,11 @@ impl WakerCell {
         }
     }
 
-    /// Puts `waker` in the place of the one before; later wakes go to it. A wake that comes at the same moment wakes it at once. For one task at a
-    /// time: of two that register at the same moment one is woken and must try again.
+    /// Puts `waker` in the place of the one before; later wakes go to it. A wake that comes at the same moment wakes it at once. For one
+    /// task at a time: of two that register at the same moment one is woken and must try again.
     pub fn register(&self, waker: &Waker) {
-        // Acquire: what the last waking thread did to the cell. On failure, acquire: a wake is under way, and the caller's next check of its
-        // condition must see what that waker did before.
+        // Acquire: what the last waking thread did to the cell. On failure, acquire: a wake is under way, and the caller's next check of
+        // its condition must see what that waker did before.
         if self.state.compare_exchange(IDLE, REGISTERING, Ordering::Acquire, Ordering::Acquire).is_err() {
             spin_loop();
             waker.wake_by_ref();

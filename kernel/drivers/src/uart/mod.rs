@@ -94,7 +94,7 @@ impl<R: Registers> Uart<R> {
     fn set_up(&mut self) {
         self.set_speed(INITIAL_SPEED);
         let clear = FifoControl::CLEAR_RECEIVE | FifoControl::CLEAR_TRANSMIT;
-        self.write(FIFO_CONTROL, (FifoControl::ENABLE | clear | FifoControl::TRIGGER_8).bits());
+        self.write(FIFO_CONTROL, (FifoControl::ENABLE | clear | FifoControl::TRIGGER_14).bits());
         // Both top bits of IIR say that the FIFOs work: a 16550A. Older chips (8250, 16450, the broken 16550) have no usable FIFO.
         let has_fifo = self.read(Register::InterruptIdentity) & 0xc0 == 0xc0;
         if !has_fifo {

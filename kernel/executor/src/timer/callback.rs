@@ -1,7 +1,8 @@
 //! `Timer`: a function called at a time, for alarms and interval timers.
 //!
-//! The function runs as a task of its own, not in the interrupt: it may take locks, allocate and send signals like any other kernel code, and a
-//! user can't lengthen an interrupt by arming many. That costs one small task for each timer, which exists as long as the timer does.
+//! The function runs as a task of its own, not in the interrupt: it may take locks, allocate and send signals like any other kernel code,
+//! and a user can't lengthen an interrupt by arming many. That costs one small task for each timer, which exists as long as the timer
+//! does.
 
 use super::{now, sleep_until};
 use crate::{JoinHandle, OutOfMemory, spawn};
@@ -31,8 +32,8 @@ struct Shared {
 }
 
 impl Timer {
-    /// A timer that isn't armed. `name` is that of its task. When the time comes it is disarmed and `callback` is called; if that returns a time, the timer is armed for it,
-    /// unless it was armed otherwise meanwhile.
+    /// A timer that isn't armed. `name` is that of its task. When the time comes it is disarmed and `callback` is called; if that returns
+    /// a time, the timer is armed for it, unless it was armed otherwise meanwhile.
     ///
     /// # Errors
     /// [`OutOfMemory`]: no memory for its task.
@@ -42,7 +43,8 @@ impl Timer {
         Ok(Timer { shared, task })
     }
 
-    /// Arms it for `deadline` (nanoseconds since boot; the past means now), instead of what it was armed for before. Neither waits nor allocates.
+    /// Arms it for `deadline` (nanoseconds since boot; the past means now), instead of what it was armed for before. Neither waits nor
+    /// allocates.
     pub fn arm(&self, deadline: u64) {
         self.shared.set(deadline.min(DISARMED - 1));
     }

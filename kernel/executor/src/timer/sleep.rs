@@ -106,7 +106,8 @@ impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: both fields are treated as pinned with the whole: nothing is moved out, there is no `Drop`, and `Sleep` makes the whole `!Unpin`.
+        // SAFETY: both fields are treated as pinned with the whole: nothing is moved out, there is no `Drop`, and `Sleep` makes the whole
+        // `!Unpin`.
         let (future, sleep) = unsafe {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), Pin::new_unchecked(&mut this.sleep))

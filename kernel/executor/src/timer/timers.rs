@@ -29,7 +29,8 @@ impl Timers {
         }
     }
 
-    /// Puts `entry` into the wheel and sees to it that the interrupt comes in time. False: it is due already. For the processor that these timers belong to.
+    /// Puts `entry` into the wheel and sees to it that the interrupt comes in time. False: it is due already. For the processor that
+    /// these timers belong to.
     ///
     /// # Safety
     /// As [`Wheel::insert`].
@@ -100,7 +101,8 @@ impl Timers {
         }
     }
 
-    /// Wakes some of those who are due. The hardware is set for the rest only when nothing is left to do now: until then the run loop goes on.
+    /// Wakes some of those who are due. The hardware is set for the rest only when nothing is left to do now: until then the run loop
+    /// goes on.
     fn expire(&self, now: u64) {
         let mut more = true;
         for _ in 0..CHUNKS {

@@ -1,9 +1,10 @@
 //! The hierarchical timer wheel.
 //!
-//! Time is counted in ticks of 2^14 ns (16 µs). An entry's place follows from the highest base-16 digit in which its tick differs from the current one: that
-//! digit's position is the level, its value the slot. So all entries of a level come before all those of the next, and the earliest are found
-//! by two bit scans. When the time reaches a slot of a higher level, its entries move to lower levels: each entry moves at most once for each level.
-//! With 13 levels the whole range of a 64-bit clock fits, and there is no special case for the far future.
+//! Time is counted in ticks of 2^14 ns (16 µs). An entry's place follows from the highest base-16 digit in which its tick differs from
+//! the current one: that digit's position is the level, its value the slot. So all entries of a level come before all those of the next,
+//! and the earliest are found by two bit scans. When the time reaches a slot of a higher level, its entries move to lower levels: each
+//! entry moves at most once for each level. With 13 levels the whole range of a 64-bit clock fits, and there is no special case for the
+//! far future.
 //!
 //! Inserting and removing are O(1). Advancing does a bounded amount of work and can go on later where it stopped ([`Wheel::advance`]).
 
@@ -187,8 +188,8 @@ impl Wheel {
         Some((level * SLOTS + slot, (above | slot as u64) << shift))
     }
 
-    /// Moves time on to `now` (nanoseconds) and gives the wakers of what is due to `due`, doing at most `work` steps (an entry fired or moved). Returns
-    /// whether there is more to do: then call again.
+    /// Moves time on to `now` (nanoseconds) and gives the wakers of what is due to `due`, doing at most `work` steps (an entry fired or
+    /// moved). Returns whether there is more to do: then call again.
     pub fn advance(&mut self, now: u64, mut work: usize, due: &mut impl FnMut(Waker)) -> bool {
         let now = now >> TICK_BITS;
         loop {

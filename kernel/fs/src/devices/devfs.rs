@@ -55,7 +55,7 @@ pub fn create_devfs() -> Result<Arc<Tmpfs>> {
     if let Some(made) = DEVFS.lock().made.clone() {
         return Ok(made);
     }
-    let devfs = Tmpfs::make("devtmpfs", &TmpfsOptions { mode: 0o755, ..TmpfsOptions::unlimited() }, false)?;
+    let devfs = Tmpfs::make("devtmpfs", &TmpfsOptions { mode: 0o755, ..TmpfsOptions::new() }, false)?;
     let nodes = DEVFS.lock().nodes.clone();
     for node in &nodes {
         match node.add_to(&devfs) {

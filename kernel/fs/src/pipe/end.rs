@@ -7,7 +7,7 @@ use memory::{IoSink, IoSource, UserPtr};
 use sync::WaitQueue;
 
 use super::Pipe;
-use crate::file::{File, Io, PollEvents, Side};
+use crate::file::{File, Io, OpenFlags, PollEvents, Side};
 
 /// FIONREAD of ioctl(2).
 const FIONREAD: u32 = 0x541b;
@@ -71,8 +71,8 @@ impl File for PipeEnd {
         if self.reads { self.pipe.read(sink) } else { Err(Errno::EBADF) }
     }
 
-    fn try_write(&self, _io: &mut Io, source: &mut IoSource<'_>) -> Result<usize> {
-        if self.writes { self.pipe.write(source) } else { Err(Errno::EBADF) }
+    fn try_write(&self, io: &mut Io, source: &mut IoSource<'_>) -> Result<usize> {
+        if self.writes { self.pipe.write(source, io.flags.contains(OpenFlags::DIRECT)) } else { Err(Errno::EBADF) }
     }
 
     fn poll(&self) -> PollEvents {

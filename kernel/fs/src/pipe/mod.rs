@@ -39,6 +39,8 @@ struct Slot {
     page: Page,
     start: usize,
     length: usize,
+    /// Written with O_DIRECT: one read takes it, and drops what did not fit; nothing is added to it.
+    packet: bool,
 }
 
 struct State {
@@ -71,15 +73,12 @@ pub struct Pipe {
     is_fifo: bool,
 }
 
-/// pipe2(2): the reading and the writing end. `flags` may hold O_NONBLOCK (and O_CLOEXEC, which is the caller's business); O_DIRECT
-/// (packets) is EINVAL, as there are no packet pipes.
+/// pipe2(2): the reading and the writing end. `flags` may hold O_NONBLOCK, O_DIRECT (each write is a packet), and O_CLOEXEC, which is
+/// the caller's business.
 pub fn pipe(uid: u32, gid: u32, flags: OpenFlags) -> Result<(Arc<OpenFile>, Arc<OpenFile>)> {
-    if flags.contains(OpenFlags::DIRECT) {
-        return Err(Errno::EINVAL);
-    }
     memory::frames::admit()?;
     let pipe = Arc::new(Pipe::new(uid, gid, false));
-    let status = flags & OpenFlags::NONBLOCK;
+    let status = flags & (OpenFlags::NONBLOCK | OpenFlags::DIRECT);
     let path = Path::nameless(pipe.clone());
     let reader = PipeEnd::new(&pipe, true, false);
     let writer = PipeEnd::new(&pipe, false, true);
@@ -194,8 +193,8 @@ impl Pipe {
         let mut freed = false;
         let mut failure = None;
         while sink.remaining() > 0 {
-            let front = self.state.lock().slots.front().map(|slot| (slot.page.clone(), slot.start, slot.length));
-            let Some((page, start, length)) = front else { break };
+            let front = self.state.lock().slots.front().map(|slot| (slot.page.clone(), slot.start, slot.length, slot.packet));
+            let Some((page, start, length, packet)) = front else { break };
             let wanted = length.min(sink.remaining());
             let count = match sink.put_page(&page, start, wanted) {
                 Ok(count) => count,
@@ -206,8 +205,8 @@ impl Pipe {
             };
             drop(page);
             moved += count;
-            freed |= self.consume(count);
-            if count < wanted {
+            freed |= self.consume(if packet { length } else { count });
+            if packet || count < wanted {
                 break;
             }
         }
@@ -239,7 +238,7 @@ impl Pipe {
         true
     }
 
-    fn write(&self, source: &mut IoSource<'_>) -> Result<usize> {
+    fn write(&self, source: &mut IoSource<'_>, packet: bool) -> Result<usize> {
         let total = source.remaining();
         if total == 0 {
             return Ok(0);
@@ -248,7 +247,7 @@ impl Pipe {
         if self.state.lock().readers == 0 {
             return Err(Errno::EPIPE);
         }
-        let result = self.fill(total, source);
+        let result = self.fill(total, source, packet);
         if !matches!(result, Err(_) | Ok(0)) {
             self.readable.wake_all();
         }
@@ -258,7 +257,7 @@ impl Pipe {
         }
     }
 
-    fn fill(&self, total: usize, source: &mut IoSource<'_>) -> Result<usize> {
+    fn fill(&self, total: usize, source: &mut IoSource<'_>, packet: bool) -> Result<usize> {
         let mut moved = self.append_to_last(total % PAGE_SIZE, source)?;
         while moved < total {
             let page = {
@@ -270,14 +269,14 @@ impl Pipe {
             };
             let wanted = (total - moved).min(PAGE_SIZE);
             let outcome =
-                page.map_or_else(Page::zeroed, Ok).and_then(|page| source.take_to_page(&page, 0, wanted).map(|count| (page, count)));
+                page.map_or_else(Page::for_overwrite, Ok).and_then(|page| source.take_to_page(&page, 0, wanted).map(|count| (page, count)));
             let (page, count) = match outcome {
                 Ok(filled) => filled,
                 Err(_) if moved > 0 => break,
                 Err(error) => return Err(error),
             };
             if count > 0 {
-                self.push(Slot { page, start: 0, length: count })?;
+                self.push(Slot { page, start: 0, length: count, packet })?;
             }
             moved += count;
             if count < wanted {
@@ -299,7 +298,7 @@ impl Pipe {
         if odd == 0 {
             return Ok(0);
         }
-        let last = self.state.lock().slots.back().map(|slot| (slot.page.clone(), slot.start + slot.length));
+        let last = self.state.lock().slots.back().filter(|slot| !slot.packet).map(|slot| (slot.page.clone(), slot.start + slot.length));
         let Some((page, end)) = last.filter(|(_, end)| end + odd <= PAGE_SIZE) else { return Ok(0) };
         let count = source.take_to_page(&page, end, odd)?;
         if let Some(slot) = self.state.lock().slots.back_mut() {

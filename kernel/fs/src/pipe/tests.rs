@@ -54,6 +54,20 @@ fn small_writes_are_never_split() {
 }
 
 #[test]
+fn packets() {
+    memory();
+    let (reader, writer) = pipe(0, 0, OpenFlags::DIRECT).unwrap();
+    for packet in [b"first".as_slice(), b"second", &[7; 5000]] {
+        write(&writer, packet).unwrap();
+    }
+    assert_eq!(read(&reader, 100).unwrap(), b"first");
+    assert_eq!(read(&reader, 3).unwrap(), b"sec", "the rest of a packet is dropped");
+    assert_eq!(read(&reader, 9000).unwrap().len(), 4096);
+    assert_eq!(read(&reader, 9000).unwrap().len(), 904);
+    assert_eq!(fill(&writer, b"x"), 16, "each packet takes a slot");
+}
+
+#[test]
 fn end_of_file_and_broken_pipe() {
     let (reader, writer) = new_pipe();
     assert_eq!(error(read(&reader, 10)), Errno::EAGAIN);

@@ -58,7 +58,7 @@ fn positions() {
     assert_eq!(file.metadata().size, 101);
     assert_eq!(read_at(&file, 9, 3).unwrap(), b"9\0\0");
     assert_eq!(file.seek(5, Whence::Data), Ok(5));
-    assert_eq!(file.seek(5, Whence::Hole), Ok(101));
+    assert_eq!(file.seek(5, Whence::Hole), Ok(101), "the end is a hole");
     assert_eq!(error(file.seek(101, Whence::Data)), Errno::ENXIO);
     assert_eq!(file.poll(), PollEvents::IN | PollEvents::OUT | PollEvents::RDNORM | PollEvents::WRNORM);
 }
@@ -135,6 +135,14 @@ fn holes() {
     write_at(&file, 1 << 40, b"far").unwrap();
     assert_eq!(file.metadata().size, (1 << 40) + 3);
     assert_eq!(file.metadata().blocks, 8);
+    assert_eq!(file.seek(0, Whence::Data), Ok(1 << 40));
+    assert_eq!(file.seek(5, Whence::Hole), Ok(5));
+    assert_eq!(file.seek((1 << 40) + 1, Whence::Hole), Ok((1 << 40) + 3));
+    assert_eq!(file.seek((1 << 40) + 1, Whence::Data), Ok((1 << 40) + 1));
+    let empty = world.create("/empty", b"").unwrap();
+    empty.truncate(10_000).unwrap();
+    assert_eq!(error(empty.seek(0, Whence::Data)), Errno::ENXIO);
+    assert_eq!(empty.seek(5000, Whence::Hole), Ok(5000));
     assert_eq!(read_at(&file, (1 << 40) - 2, 5).unwrap(), b"\0\0far");
     file.allocate(0..5000, true, false).unwrap();
     assert_eq!(file.metadata().blocks, 24);

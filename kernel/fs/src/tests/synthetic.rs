@@ -70,6 +70,12 @@ fn a_small_proc() {
     assert_eq!(world.find("/proc/self/").unwrap().metadata().uid, 7);
     assert_eq!(world.absolute(&world.find("/proc/3/name").unwrap()), "/proc/3/name");
     assert_eq!(world.text("/proc/magic").unwrap(), b"reached");
+    // A shell's ">/dev/stderr" opens a magic link with O_CREAT.
+    let through = world.open("/proc/magic", OpenFlags::WRONLY | OpenFlags::CREAT | OpenFlags::TRUNC).unwrap();
+    write(&through, b"written").unwrap();
+    assert_eq!(world.text("/target").unwrap(), b"written");
+    assert_eq!(error(world.open("/proc/magic", OpenFlags::CREAT | OpenFlags::EXCL)), Errno::EEXIST);
+    assert_eq!(error(world.open("/proc/magic/", OpenFlags::CREAT)), Errno::EISDIR);
     assert_eq!(&world.context.read_link(&world.who, None, b"/proc/magic").unwrap()[..], b"/target");
     numbers.0.store(0b10, Ordering::Relaxed);
     assert_eq!(error(world.find("/proc/self/name")), Errno::ENOENT);

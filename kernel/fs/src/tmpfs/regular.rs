@@ -186,6 +186,23 @@ impl File for RegularNode {
         self.length()
     }
 
+    fn next_data(&self, from: u64) -> Result<u64> {
+        let next = self.cache.next_resident(from / PAGE).map(|index| from.max(index * PAGE));
+        next.filter(|&at| from < self.length() && at < self.length()).ok_or(Errno::ENXIO)
+    }
+
+    fn next_hole(&self, from: u64) -> Result<u64> {
+        let end = self.length();
+        if from >= end {
+            return Err(Errno::ENXIO);
+        }
+        let mut index = from / PAGE;
+        while index * PAGE < end && self.cache.next_resident(index) == Some(index) {
+            index += 1;
+        }
+        Ok((index * PAGE).max(from).min(end))
+    }
+
     fn sync(&self) -> Result<()> {
         Ok(())
     }

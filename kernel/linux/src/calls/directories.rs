@@ -46,13 +46,7 @@ fn put(out: &mut Vec<u8>, limit: usize, entry: &DirectoryEntry<'_>) -> bool {
     true
 }
 
-fn read(
-    call: &Call<'_>,
-    fd: i32,
-    buffer: usize,
-    count: u32,
-    put: fn(&mut Vec<u8>, usize, &DirectoryEntry<'_>) -> bool,
-) -> Result<usize> {
+fn read(call: &Call<'_>, fd: i32, buffer: usize, count: u32, put: fn(&mut Vec<u8>, usize, &DirectoryEntry<'_>) -> bool) -> Result<usize> {
     let file = call.file(fd)?;
     let limit = (count as usize).min(BUFFER_MAX);
     let mut out = Vec::new();

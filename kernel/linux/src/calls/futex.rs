@@ -75,9 +75,7 @@ pub async fn futex_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Resu
     };
     match deadline {
         // A length that has partly passed must not be waited for again in full.
-        Some(deadline) if operation.command == WAIT => {
-            wait_until(call, address, expected, operation.private, bitset, deadline).await
-        }
+        Some(deadline) if operation.command == WAIT => wait_until(call, address, expected, operation.private, bitset, deadline).await,
         _ => futex::wait(call.thread, address, expected, operation.private, bitset, deadline).await.map(|()| 0),
     }
 }

@@ -104,10 +104,20 @@ fn attempt_read(file: &OpenFile, ranges: &[UserRange], place: Place) -> Result<u
 
 fn attempt_write(thread: &Thread, file: &OpenFile, ranges: &[UserRange], place: Place) -> Result<usize> {
     let mut source = IoSource::user(ranges);
-    match place {
+    let done = match place {
         Place::Current => file.write(&mut source, file_size_limit(thread)),
         Place::At(position) => file.write_at(position, &mut source, file_size_limit(thread)),
+    }?;
+    if file.file().seek_kind() == SeekKind::Positioned {
+        drop_set_ids(thread, file)?;
     }
+    Ok(done)
+}
+
+/// A program that someone without privilege wrote to must not run with its owner's rights.
+fn drop_set_ids(thread: &Thread, file: &OpenFile) -> Result<()> {
+    let credentials = thread.credentials();
+    if credentials.overrides_files() { Ok(()) } else { file.path().clear_set_ids(&credentials) }
 }
 
 fn read_now(file: &OpenFile, ranges: &[UserRange], place: Place) -> Outcome {

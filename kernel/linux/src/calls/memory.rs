@@ -63,7 +63,7 @@ pub fn mmap(call: &mut Call<'_>, address: usize, len: usize, prot: u32, flags: u
             may -= Protection::EXECUTE;
         }
         debug_assert!(!open.contains(OpenFlags::PATH));
-        Backing::File { file: file.file().mapping()?, offset: offset as u64 }
+        Backing::File { file: file.mapping()?, offset: offset as u64 }
     };
     if flags & MAP_HUGETLB != 0 {
         // No huge-page pool, as on a Linux where none is reserved.

@@ -93,9 +93,7 @@ pub async fn poll_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Resul
     let deadline = (timeout >= 0).then(|| arch::clock::now().saturating_add(timeout as u64 * 1_000_000));
     wait(call, args[0], args[1] as u32, deadline).await.map_err(|errno| match (errno, deadline) {
         (Errno::ERESTARTSYS, None) => Errno::ERESTARTNOHAND,
-        (Errno::ERESTARTSYS, Some(deadline)) => {
-            call.thread.restart_with(Restart::Poll { array: args[0], count: args[1], deadline })
-        }
+        (Errno::ERESTARTSYS, Some(deadline)) => call.thread.restart_with(Restart::Poll { array: args[0], count: args[1], deadline }),
         (other, _) => other,
     })
 }

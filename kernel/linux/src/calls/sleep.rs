@@ -30,8 +30,7 @@ pub async fn nanosleep_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> 
 
 pub fn clock_nanosleep(_: &mut Call<'_>, clock: i32, _flags: u32, request: usize, _remaining: usize) -> Outcome {
     match Clock::from_number(clock)? {
-        Clock::ThreadCpu => return Err(Errno::EINVAL.into()),
-        Clock::ProcessCpu | Clock::ProcessCpuOf(_) => return Err(Errno::EOPNOTSUPP.into()),
+        Clock::ThreadCpu | Clock::ProcessCpu | Clock::ProcessCpuOf(_) => return Err(Errno::EOPNOTSUPP.into()),
         Clock::Realtime | Clock::Monotonic => {}
     }
     requested(request)?;

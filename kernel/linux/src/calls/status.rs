@@ -5,9 +5,7 @@ use abi::{Errno, Result};
 use fs::{LookupFlags, Metadata, Path};
 use memory::UserPtr;
 
-use super::paths::{
-    self, AT_EACCESS, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, Base, at_flags,
-};
+use super::paths::{self, AT_EACCESS, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, Base, at_flags};
 use crate::call::{Call, Outcome};
 
 fn stat_of(m: &Metadata) -> Stat {

@@ -1,8 +1,8 @@
 //! Calls about the whole system: uname(2), sysinfo(2), syslog(2), getrandom(2), host names, reboot(2).
 
+use abi::Errno;
 use abi::system::{Sysinfo, Utsname};
 use abi::time::NANOS_PER_SECOND;
-use abi::Errno;
 use memory::{PAGE_SIZE, UserPtr, UserSlice};
 use sync::SpinLock;
 
@@ -60,6 +60,11 @@ pub fn uname(_: &mut Call<'_>, buffer: usize) -> Outcome {
     };
     UserPtr::<Utsname>::new(buffer).write(&names)?;
     Ok(0)
+}
+
+/// Sets the host name, as sethostname(2) and /proc/sys/kernel/hostname do; what is too long is cut off.
+pub fn set_host_name(name: &[u8]) {
+    *HOST_NAME.lock() = Name::new(name);
 }
 
 pub fn sethostname(call: &mut Call<'_>, name: usize, length: usize) -> Outcome {

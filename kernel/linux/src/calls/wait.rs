@@ -1,8 +1,8 @@
 //! Waiting for children: wait4(2) and waitid(2).
 
+use abi::Result;
 use abi::process::{Rusage, WaitOptions};
 use abi::siginfo::Siginfo;
-use abi::Result;
 use memory::UserPtr;
 use process::wait::{self, News, Who};
 use zerocopy::FromZeros;

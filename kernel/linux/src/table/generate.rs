@@ -14,8 +14,12 @@ pub struct Description {
 }
 
 macro_rules! call_handler {
-    ($handler:path, $call:ident, $args:ident, []) => { $handler($call) };
-    ($handler:path, $call:ident, $args:ident, [$a:ident]) => { $handler($call, decode::<argument::$a>($args[0])) };
+    ($handler:path, $call:ident, $args:ident, []) => {
+        $handler($call)
+    };
+    ($handler:path, $call:ident, $args:ident, [$a:ident]) => {
+        $handler($call, decode::<argument::$a>($args[0]))
+    };
     ($handler:path, $call:ident, $args:ident, [$a:ident $b:ident]) => {
         $handler($call, decode::<argument::$a>($args[0]), decode::<argument::$b>($args[1]))
     };
@@ -23,16 +27,34 @@ macro_rules! call_handler {
         $handler($call, decode::<argument::$a>($args[0]), decode::<argument::$b>($args[1]), decode::<argument::$c>($args[2]))
     };
     ($handler:path, $call:ident, $args:ident, [$a:ident $b:ident $c:ident $d:ident]) => {
-        $handler($call, decode::<argument::$a>($args[0]), decode::<argument::$b>($args[1]), decode::<argument::$c>($args[2]),
-            decode::<argument::$d>($args[3]))
+        $handler(
+            $call,
+            decode::<argument::$a>($args[0]),
+            decode::<argument::$b>($args[1]),
+            decode::<argument::$c>($args[2]),
+            decode::<argument::$d>($args[3]),
+        )
     };
     ($handler:path, $call:ident, $args:ident, [$a:ident $b:ident $c:ident $d:ident $e:ident]) => {
-        $handler($call, decode::<argument::$a>($args[0]), decode::<argument::$b>($args[1]), decode::<argument::$c>($args[2]),
-            decode::<argument::$d>($args[3]), decode::<argument::$e>($args[4]))
+        $handler(
+            $call,
+            decode::<argument::$a>($args[0]),
+            decode::<argument::$b>($args[1]),
+            decode::<argument::$c>($args[2]),
+            decode::<argument::$d>($args[3]),
+            decode::<argument::$e>($args[4]),
+        )
     };
     ($handler:path, $call:ident, $args:ident, [$a:ident $b:ident $c:ident $d:ident $e:ident $f:ident]) => {
-        $handler($call, decode::<argument::$a>($args[0]), decode::<argument::$b>($args[1]), decode::<argument::$c>($args[2]),
-            decode::<argument::$d>($args[3]), decode::<argument::$e>($args[4]), decode::<argument::$f>($args[5]))
+        $handler(
+            $call,
+            decode::<argument::$a>($args[0]),
+            decode::<argument::$b>($args[1]),
+            decode::<argument::$c>($args[2]),
+            decode::<argument::$d>($args[3]),
+            decode::<argument::$e>($args[4]),
+            decode::<argument::$f>($args[5]),
+        )
     };
 }
 

@@ -14,7 +14,8 @@ use sync::SpinLock;
 use crate::argument::{self, Argument};
 use crate::call::{Call, Outcome};
 use crate::calls::{
-    attributes, clocks, control, credentials, descriptors, directories, futex, identity, io, limits, memory, mounts, names, open, poll, processes, scheduling, select, signals, sleep, status, system, timers, transfer, wait,
+    attributes, clocks, control, credentials, descriptors, directories, futex, identity, io, limits, memory, mounts, names, open, poll,
+    processes, scheduling, select, signals, sleep, status, system, timers, transfer, wait,
 };
 
 /// Numbers above this are never logged: they can't be system calls of any Linux, only a program's mistake.

@@ -26,7 +26,7 @@ impl Executable {
             return Err(Errno::EACCES);
         }
         credentials.check(&owner, access::EXECUTE)?;
-        let content = path.inode().clone().mapping().ok_or(Errno::ENOEXEC)?;
+        let content = path.mapping().map_err(|_| Errno::ENOEXEC)?;
         Ok(Executable { path, content, owner })
     }
 

@@ -37,13 +37,13 @@ impl Key {
         if address >= arch::USER_END {
             return Err(Errno::EFAULT);
         }
-        let space = thread.process().space().ok_or(Errno::EFAULT)?;
         if !private {
+            let space = thread.process().space().ok_or(Errno::EFAULT)?;
             if let Some((object, offset)) = space.shared_key(address) {
                 return Ok(Key { object: object | OBJECT, offset });
             }
             memory::user::load_u32(address)?;
         }
-        Ok(Key { object: space.id(), offset: address as u64 })
+        Ok(Key { object: thread.process().space_id(), offset: address as u64 })
     }
 }

@@ -60,21 +60,6 @@ impl TtyFile {
         !self.immune && self.tty.state.lock().generation != self.generation
     }
 
-    /// Until when a read that began at `started` waits for more input (VTIME); both in nanoseconds of the monotone clock. `None`: for ever.
-    pub fn read_deadline(&self, started: u64) -> Option<u64> {
-        let state = self.tty.state.lock();
-        let discipline = &state.discipline;
-        if discipline.is_canonical() || discipline.time() == 0 {
-            return None;
-        }
-        let patience = u64::from(discipline.time()) * TENTH;
-        if discipline.minimum() == 0 {
-            return Some(started.saturating_add(patience));
-        }
-        // The timer runs between bytes: not before the first one.
-        (discipline.available() > 0).then(|| state.last_input.max(started).saturating_add(patience))
-    }
-
     fn read_mode(flags: OpenFlags) -> ReadMode {
         if flags.nonblocking() { ReadMode::Available } else { ReadMode::Blocking }
     }
@@ -191,6 +176,21 @@ impl File for TtyFile {
             Side::Read => &self.tty.readers,
             Side::Write => self.tty.driver.writers(),
         })
+    }
+
+    /// VTIME. The answer changes with each byte that comes in.
+    fn read_deadline(&self, started: u64) -> Option<u64> {
+        let state = self.tty.state.lock();
+        let discipline = &state.discipline;
+        if discipline.is_canonical() || discipline.time() == 0 {
+            return None;
+        }
+        let patience = u64::from(discipline.time()) * TENTH;
+        if discipline.minimum() == 0 {
+            return Some(started.saturating_add(patience));
+        }
+        // The timer runs between bytes: not before the first one.
+        (discipline.available() > 0).then(|| state.last_input.max(started).saturating_add(patience))
     }
 
     fn ioctl(&self, command: u32, argument: usize) -> Result<usize> {
