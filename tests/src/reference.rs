@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::command::{Outcome, finish};
 
 /// Sets the copy up and runs the command line in it, as process 2 and with what Pollux gives to a program: environment, umask,
-/// working directory. `$1` is a folder to mount on, `$2` the archive of the root file system, `$3` the command line.
+/// limits, working directory. `$1` is a folder to mount on, `$2` the archive of the root file system, `$3` the command line.
 const SET_UP: &str = r#"
 set -e
 mount -t tmpfs -o mode=755,size=128m tmpfs "$1"
@@ -19,6 +19,7 @@ mount -t proc proc proc
 mount --rbind /dev dev
 hostname pollux
 umask 022
+ulimit -Sn 1024
 set +e
 env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root TERM=linux \
     /bin/busybox chroot . /bin/sh -c 'cd /tmp && exec sh -c "$0"' "$3"

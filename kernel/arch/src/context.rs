@@ -51,16 +51,16 @@ pub struct Registers {
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub struct UserContext {
-    /// Base of the FS segment; to be set by [`UserContext::set_fs_base`].
-    pub fs_base: u64,
-    /// The general registers.
-    pub registers: Registers,
-    /// Base of the GS segment; to be set by [`UserContext::set_gs_base`].
-    pub gs_base: u64,
+    pub(crate) fs_base: u64,
+    pub(crate) registers: Registers,
+    pub(crate) gs_base: u64,
     pub(crate) fpu: Option<FpuArea>,
     /// What the CPU gave out when it last loaded this context's bases and armed the FPU for it; 0 if that must be done.
     #[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "the hosted tree loads nothing"))]
     pub(crate) ticket: u64,
+    /// Whether the registers are, but for rax, as the last system call left them, so that the quick way back serves.
+    #[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "the hosted tree has one way back"))]
+    pub(crate) untouched: bool,
 }
 
 /// What a signal frame held as floating-point state can't be that.
@@ -92,7 +92,7 @@ impl UserContext {
             orig_rax: u64::MAX,
             ..Registers::default()
         };
-        UserContext { fs_base: 0, registers, gs_base: 0, fpu: None, ticket: 0 }
+        UserContext { fs_base: 0, registers, gs_base: 0, fpu: None, ticket: 0, untouched: false }
     }
 
     /// The general registers.
@@ -105,6 +105,7 @@ impl UserContext {
     /// [`UserContext::set_return`] keeps the quick one.
     #[inline]
     pub fn registers_mut(&mut self) -> &mut Registers {
+        self.untouched = false;
         &mut self.registers
     }
 
@@ -155,7 +156,14 @@ impl UserContext {
             Some(area) => Some(FpuArea::with_image(&area.image())?),
             None => None,
         };
-        Some(UserContext { fs_base: self.fs_base, registers: self.registers, gs_base: self.gs_base, fpu, ticket: 0 })
+        Some(UserContext {
+            fs_base: self.fs_base,
+            registers: self.registers,
+            gs_base: self.gs_base,
+            fpu,
+            ticket: 0,
+            untouched: self.untouched,
+        })
     }
 
     /// Bytes that [`UserContext::fpu_bytes`] gives on this machine.

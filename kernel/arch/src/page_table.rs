@@ -20,6 +20,8 @@ const INACCESSIBLE: u64 = PageFlags::INACCESSIBLE.bits();
 /// Interior entries allow everything: the leaf decides.
 const INTERIOR: u64 = PRESENT | PageFlags::WRITE.bits() | PageFlags::USER.bits();
 const ENTRIES: usize = 512;
+/// Entries that are looked at together.
+const GROUP: usize = 8;
 /// Entries of the root that belong to user space; the others are the kernel's, the same in every table.
 const USER_ENTRIES: usize = 256;
 /// Pages up to which `flush` invalidates one by one: above it, reloading CR3 is cheaper.
@@ -39,11 +41,16 @@ fn encode(frame: Frame, flags: PageFlags) -> u64 {
     frame.address().0 | present | (flags.bits() & PLAIN) | if flags.contains(PageFlags::EXECUTE) { 0 } else { NO_EXECUTE }
 }
 
+#[inline]
+fn frame_of(entry: u64) -> Frame {
+    Frame::containing(PhysAddr(entry & ADDRESS))
+}
+
 fn decode(entry: u64) -> Option<(Frame, PageFlags)> {
     (entry & (PRESENT | INACCESSIBLE) != 0).then(|| {
         let mut flags = PageFlags::from_bits_truncate(entry & PLAIN);
         flags.set(PageFlags::EXECUTE, entry & NO_EXECUTE == 0);
-        (Frame::containing(PhysAddr(entry & ADDRESS)), flags)
+        (frame_of(entry), flags)
     })
 }
 
@@ -63,7 +70,7 @@ pub struct Leaf<'a>(&'a AtomicU64);
 impl Leaf<'_> {
     /// The frame mapped here; once the entry was cleared, frame 0.
     pub fn frame(&self) -> Frame {
-        Frame::containing(PhysAddr(self.0.load(Ordering::Relaxed) & ADDRESS))
+        frame_of(self.0.load(Ordering::Relaxed))
     }
 
     /// Its rights, with the accessed and dirty bits as they are now; none once the entry was cleared.
@@ -130,15 +137,12 @@ impl PageTable {
         let mut tables = table(self.root);
         for level in [4, 3, 2] {
             let entry = &tables[index(address, level)];
-            let next = match decode(entry.load(Ordering::Relaxed)) {
-                Some((next, _)) => next,
-                None => {
-                    let next = frames.allocate().ok_or(OutOfFrames)?;
-                    entry.store(next.address().0 | INTERIOR, Ordering::Release);
-                    next
-                }
-            };
-            tables = table(next);
+            let mut value = entry.load(Ordering::Relaxed);
+            if value == 0 {
+                value = frames.allocate().ok_or(OutOfFrames)?.address().0 | INTERIOR;
+                entry.store(value, Ordering::Release);
+            }
+            tables = table(frame_of(value));
         }
         tables[index(address, 1)].store(encode(frame, flags), Ordering::Release);
         Ok(())
@@ -172,7 +176,7 @@ impl PageTable {
 
     /// Shows each present page of `range` to `f`, in ascending order; subtrees that aren't there are skipped at once.
     /// The callback may change or clear entries, and ends the walk by `Break`; the caller flushes.
-    pub fn visit(&mut self, range: Range<usize>, f: &mut dyn FnMut(usize, &mut Leaf<'_>) -> ControlFlow<()>) {
+    pub fn visit(&mut self, range: Range<usize>, f: &mut (impl FnMut(usize, &mut Leaf<'_>) -> ControlFlow<()> + ?Sized)) {
         let end = range.end.min(USER_END);
         let start = range.start & !(PAGE_SIZE - 1);
         if start < end {
@@ -228,129 +232,69 @@ pub(crate) fn leaf(root: Frame, address: usize) -> Option<&'static AtomicU64> {
     }
     let mut tables = table(root);
     for level in [4, 3, 2] {
-        let (next, _) = decode(tables[index(address, level)].load(Ordering::Acquire))?;
-        tables = table(next);
+        let entry = tables[index(address, level)].load(Ordering::Acquire);
+        if entry == 0 {
+            return None;
+        }
+        tables = table(frame_of(entry));
     }
     Some(&tables[index(address, 1)])
 }
 
-fn visit_level(
-    frame: Frame,
-    level: u32,
-    start: usize,
-    end: usize,
-    f: &mut dyn FnMut(usize, &mut Leaf<'_>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    let tables = table(frame);
-    let mut address = start;
-    while address < end {
-        let entry = &tables[index(address, level)];
-        let next = (address & !(span(level) - 1)) + span(level);
-        if let Some((below, _)) = decode(entry.load(Ordering::Acquire)) {
-            if level == 1 {
-                f(address, &mut Leaf(entry))?;
-            } else {
-                visit_level(below, level - 1, address, end.min(next), f)?;
-            }
+/// The first entry from `at` on, below `end`, that isn't empty. Tables are mostly empty, so eight are looked at together.
+#[inline]
+fn next_used(table: &Table, mut at: usize, end: usize) -> Option<usize> {
+    while at < end {
+        if at.is_multiple_of(GROUP)
+            && at + GROUP <= end
+            && let Some(group) = table.get(at..at + GROUP)
+            && group.iter().fold(0, |all, entry| all | entry.load(Ordering::Relaxed)) == 0
+        {
+            at += GROUP;
+        } else if table[at % ENTRIES].load(Ordering::Acquire) != 0 {
+            return Some(at);
+        } else {
+            at += 1;
         }
-        address = next;
+    }
+    None
+}
+
+/// Visits the leaves from `start` up to `end`, which lie below one table of this level.
+fn visit_level<F>(frame: Frame, level: u32, start: usize, end: usize, f: &mut F) -> ControlFlow<()>
+where
+    F: FnMut(usize, &mut Leaf<'_>) -> ControlFlow<()> + ?Sized,
+{
+    let table = table(frame);
+    let base = start & !(span(level + 1) - 1);
+    let behind = index(end - 1, level) + 1;
+    let mut at = index(start, level);
+    while let Some(used) = next_used(table, at, behind) {
+        let address = base + used * span(level);
+        let entry = &table[used % ENTRIES];
+        if level == 1 {
+            f(address, &mut Leaf(entry))?;
+        } else {
+            let below = frame_of(entry.load(Ordering::Relaxed));
+            visit_level(below, level - 1, address.max(start), end.min(address + span(level)), f)?;
+        }
+        at = used + 1;
     }
     ControlFlow::Continue(())
 }
 
 fn free_level(frame: Frame, level: u32, entries: usize, frames: &mut dyn FrameSource) {
-    for entry in &table(frame)[..entries] {
-        if let Some((below, _)) = decode(entry.load(Ordering::Relaxed)) {
-            entry.store(0, Ordering::Relaxed);
-            if level > 2 {
-                free_level(below, level - 1, ENTRIES, frames);
-            }
-            frames.free(below);
+    let table = table(frame);
+    let mut at = 0;
+    while let Some(used) = next_used(table, at, entries) {
+        let below = frame_of(table[used % ENTRIES].swap(0, Ordering::Relaxed));
+        if level > 2 {
+            free_level(below, level - 1, ENTRIES, frames);
         }
+        frames.free(below);
+        at = used + 1;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hosted;
-    use crate::user::{copy_in, copy_out, load_u32};
-
-    /// Hands out frames of the hosted memory's last pages, one range for each test.
-    struct Frames(Vec<Frame>, usize);
-    impl Frames {
-        fn new(first: u64) -> Frames {
-            hosted::init_memory(64 << 20);
-            Frames((first..first + 64).map(Frame::from_number).collect(), 64)
-        }
-        fn all_back(&self) -> bool {
-            self.0.len() == self.1
-        }
-    }
-    impl FrameSource for Frames {
-        fn allocate(&mut self) -> Option<Frame> {
-            let frame = self.0.pop()?;
-            // SAFETY: a frame of this test alone.
-            unsafe { phys_to_virt(frame.address()).write_bytes(0, PAGE_SIZE) };
-            Some(frame)
-        }
-        fn free(&mut self, frame: Frame) {
-            self.0.push(frame);
-        }
-    }
-
-    const RW: PageFlags = PageFlags::USER.union(PageFlags::WRITE);
-
-    #[test]
-    fn maps_translates_and_gives_everything_back() {
-        let mut frames = Frames::new(8000);
-        let mut table = PageTable::new(&mut frames).unwrap();
-        let pages = [0x1000, 0x40_0000, 0x7fff_ffff_e000];
-        let mut data = Vec::new();
-        for &page in &pages {
-            let frame = frames.allocate().unwrap();
-            table.map(page, frame, RW, &mut frames).unwrap();
-            data.push(frame);
-        }
-        assert_eq!(table.map(USER_END, data[0], RW, &mut frames), Err(OutOfFrames));
-        assert_eq!(table.translate(0x40_0123), Some((data[1], RW)));
-        let mut seen = Vec::new();
-        table.visit(0x2000..usize::MAX, &mut |page, _| {
-            seen.push(page);
-            ControlFlow::Continue(())
-        });
-        assert_eq!(seen, pages[1..]);
-        table.visit(0..USER_END, &mut |_, leaf| {
-            frames.free(leaf.clear().unwrap().0);
-            ControlFlow::Continue(())
-        });
-        table.free_user_tables(&mut frames);
-        assert_eq!(table.translate(0x1000), None);
-        table.free(&mut frames);
-        assert!(frames.all_back());
-    }
-
-    #[test]
-    fn copies_stop_where_the_program_may_not_go() {
-        let mut frames = Frames::new(8100);
-        let mut table = PageTable::new(&mut frames).unwrap();
-        let frame = frames.allocate().unwrap();
-        table.map(0x1000, frame, RW, &mut frames).unwrap();
-        table.activate();
-        // SAFETY: local buffers.
-        unsafe {
-            assert_eq!(copy_out(0x1ff0, [7; 32].as_ptr(), 32).unwrap_err().done, 16);
-            let mut back = [0; 32];
-            let fault = copy_in(back.as_mut_ptr(), 0x1ff0, 32).unwrap_err();
-            assert_eq!((fault.address, fault.done), (0x2000, 16));
-            assert_eq!(back[..16], [7; 16]);
-        }
-        assert!(table.translate(0x1000).unwrap().1.contains(PageFlags::ACCESSED | PageFlags::DIRTY));
-        assert!(table.protect(0x1000, RW | PageFlags::INACCESSIBLE));
-        assert_eq!(table.translate(0x1000), Some((frame, RW | PageFlags::INACCESSIBLE)));
-        assert!(load_u32(0x1000).is_err());
-        assert!(load_u32(usize::MAX - 1).is_err());
-        deactivate();
-        table.free(&mut frames);
-    }
-}
+mod tests;

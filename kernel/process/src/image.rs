@@ -1,12 +1,16 @@
 //! What a process knows of the program that it runs: where it came from, and where its parts lie in memory.
 
-use fs::Path;
+use alloc::sync::Arc;
+
+use fs::{Path, TextHold};
 
 /// Facts of the last execve(2), for /proc/PID/{exe,cmdline,environ,stat,auxv} and for programs that ask.
 #[derive(Clone, Default)]
 pub struct Image {
     /// The program file; none for the kernel's own init.
     pub executable: Option<Path>,
+    /// Keeps the file from being written to while it runs (ETXTBSY).
+    pub text: Option<Arc<TextHold>>,
     /// User addresses of the argument strings, one after the other.
     pub arguments: core::ops::Range<usize>,
     /// User addresses of the environment strings.

@@ -38,8 +38,8 @@ pub fn max_threads() -> u64 {
     }
 }
 
-/// Memory that a small process takes: page tables, stack, and what it has written to.
-const BYTES_PER_PROCESS: u64 = 128 << 10;
+/// Twice what a small process takes with page tables, stack, and what it has written to.
+const BYTES_PER_PROCESS: u64 = 256 << 10;
 
 /// How many processes there may be at all, so that those who only multiply run into EAGAIN before memory is out.
 pub fn max_processes() -> u64 {

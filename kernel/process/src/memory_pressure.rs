@@ -25,7 +25,7 @@ pub fn make_room(thread: &Arc<Thread>) {
         Some((victim, pages)) => {
             let name = victim.main_thread().map(|thread| thread.name()).unwrap_or_default();
             log::error!(
-                "Out of memory: killed process {} ({}), {} KiB resident",
+                "Out of memory: killed process {} ({}), {} KiB of memory of its own",
                 victim.pid(),
                 alloc::string::String::from_utf8_lossy(&name),
                 pages * (memory::PAGE_SIZE / 1024)
@@ -59,7 +59,9 @@ fn largest() -> Option<(Arc<Process>, usize)> {
             continue;
         }
         let Some(space) = process.space() else { continue };
-        let pages = space.usage().resident_pages;
+        // Pages of files would not come back: others use them, or a file system keeps them.
+        let usage = space.usage();
+        let pages = usage.resident_pages.saturating_sub(usage.resident_file_pages) + usage.table_pages;
         let most = found.as_ref().map_or(0, |(_, most)| *most);
         let younger = found.as_ref().is_none_or(|(other, _)| process.started() >= other.started());
         if pages > most + most / 4 || younger && pages > most - most / 4 {

@@ -6,7 +6,7 @@
 //!   not `Send`, so that the compiler refuses to keep it across an `await`.
 //! * **Waiting** ([`WaitQueue`], [`Mutex`], [`Event`], [`WakerCell`]) is for tasks. A waiter is a node inside the waiting future itself: waiting
 //!   allocates nothing, is first come first served, and dropping the future at any `await` unlinks the node and passes on what it was
-//! granted.
+//!   granted.
 //!
 //! Waking never allocates, never frees and takes only spin locks whose holders have interrupts off: it is allowed in an interrupt handler.
 //! Everything is built on [`atomics`], which loom can replace: `tests/loom.rs` explores all interleavings of the very same code.

@@ -1,6 +1,6 @@
 //! Every primitive under every interleaving that the memory model allows (with a bounded number of preemptions).
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p sync --release --test loom`. A lost wake shows as a deadlock: `block_on` sleeps until it is
+//! `RUSTFLAGS="--cfg loom" cargo test -p sync --release --lib --test loom`. A lost wake shows as a deadlock: `block_on` sleeps until it is
 //! woken. Another thread stands for another processor, and for an interrupt handler, which can do no more than a thread that runs at the
 //! worst moment.
 #![cfg(loom)]

@@ -39,6 +39,7 @@ global_asm!(
 
     # rdi = to, rsi = from, rdx = bytes; returns rax = bytes left, rdx = the faulting address if some are.
     .balign 16
+    .globl user_copy
 user_copy:
     mov rcx, rdx
     shr rcx, 3
@@ -66,6 +67,7 @@ user_copy:
 
     # rdi = to, sil = byte, rdx = bytes; returns as user_copy.
     .balign 16
+    .globl user_fill
 user_fill:
     movzx eax, sil
     movabs rcx, 0x0101010101010101
@@ -96,6 +98,7 @@ user_fill:
     # rdi = address (rsi = value); returns rax = value, rdx = 0, or rax = the faulting address, rdx = 1.
     .macro accessor name, instruction:vararg
     .balign 16
+    .globl \name
 \name:
     user_memory_open
 1:
@@ -115,6 +118,7 @@ user_fill:
 
     # rdi = address, esi = old, edx = new; returns as a load, of what was there.
     .balign 16
+    .globl user_compare_exchange_u32
 user_compare_exchange_u32:
     mov eax, esi
     user_memory_open

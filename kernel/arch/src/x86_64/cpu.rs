@@ -61,6 +61,8 @@ pub fn detect_and_enable() {
     features.set(Features::SMAP, extended.ebx & 1 << 20 != 0);
     features.set(Features::UMIP, extended.ecx & 1 << 2 != 0);
     features.set(Features::INVARIANT_TSC, leaf(0x8000_0007).edx & 1 << 8 != 0);
+    // Every page that isn't code is mapped with that bit, which a processor without it takes for an error.
+    assert!(features.contains(Features::NX), "this processor has no no-execute pages");
     FEATURES.store(features.bits(), Ordering::Relaxed);
     enable(features);
 }
@@ -78,17 +80,13 @@ fn enable(features: Features) {
             control |= bit;
         }
     }
-    let mut extended = efer::SYSCALL;
-    if features.contains(Features::NX) {
-        extended |= efer::NO_EXECUTE;
-    }
     // SAFETY: each bit is one that CPUID announced or that long mode always has. The kernel runs from supervisor pages and
     // touches user pages only between `stac` and `clac`.
     unsafe {
         let control0 = registers::read_cr0() & !(cr0::EMULATION | cr0::ALIGNMENT_MASK | cr0::TASK_SWITCHED);
         registers::write_cr0(control0 | cr0::MONITOR_COPROCESSOR | cr0::NUMERIC_ERROR | cr0::WRITE_PROTECT);
         registers::write_cr4(control);
-        registers::write_msr(registers::EFER, registers::read_msr(registers::EFER) | extended);
+        registers::write_msr(registers::EFER, registers::read_msr(registers::EFER) | efer::SYSCALL | efer::NO_EXECUTE);
     }
 }
 

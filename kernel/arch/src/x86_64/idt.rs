@@ -19,6 +19,7 @@ const STUB: usize = 16;
 global_asm!(
     r#"
     .balign 16
+    .globl trap_stubs
 trap_stubs:
     .set vector, 0
     .rept 256

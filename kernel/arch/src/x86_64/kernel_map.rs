@@ -109,10 +109,9 @@ fn map_page(root: Frame, address: usize, physical: u64, flags: u64, level: u32, 
     for upper in (level + 1..=4).rev() {
         table = below(table, index(address, upper), frames);
     }
-    let nx = if cpu::features().contains(Features::NX) { u64::MAX } else { !NO_EXECUTE };
     let size = if level > 1 { LARGE } else { 0 };
     // SAFETY: as in `below`.
-    unsafe { *entries(table).add(index(address, level)) = (physical | flags | PRESENT | GLOBAL | size) & nx };
+    unsafe { *entries(table).add(index(address, level)) = physical | flags | PRESENT | GLOBAL | size };
 }
 
 fn range(start: *const u8, end: *const u8) -> core::ops::Range<u64> {

@@ -15,6 +15,7 @@ pub const NON_MASKABLE: u8 = 2;
 pub const BREAKPOINT: u8 = 3;
 pub const NO_FPU: u8 = 7;
 const DOUBLE_FAULT: u8 = 8;
+pub const GENERAL_PROTECTION: u8 = 13;
 pub const PAGE_FAULT: u8 = 14;
 pub const MACHINE_CHECK: u8 = 18;
 /// Vectors from here on are interrupts.

@@ -1,6 +1,6 @@
 //! Ring 3: entering it is a function call that returns at the next trap.
 //!
-//! [`enter`] saves the caller's registers on the kernel stack, notes that stack in this CPU's block and loads the user's
+//! [`enter`] saves the caller's frame on the kernel stack, notes that stack in this CPU's block and loads the user's
 //! registers. Whatever brings the processor back stores the user's registers into the context (see `idt` and
 //! [`syscall_entry`]) and jumps to `leave_user_mode`, which is the second half of [`enter`]: it returns to the caller.
 
@@ -22,10 +22,16 @@ const SYSCALL: u32 = 256;
 const USER_FLAGS: u64 = 0x25_4dd5;
 /// Flags that are always set in user mode: interrupts, and the bit that is one.
 const FIXED_FLAGS: u64 = 0x202;
-/// Flags that `sysret` may load unseen: the user's but for trap and resume, which it would apply too early.
-const SYSRET_FLAGS: u64 = USER_FLAGS & !0x1_0100;
+/// The flag that makes each instruction trap.
+const TRAP_FLAG: u64 = 1 << 8;
 /// Flags that `syscall` clears: trap, interrupts, direction, privilege level, nested task, resume, alignment check.
 const SYSCALL_CLEARS: u64 = 0x5_7700;
+
+/// Bits of a page fault's error code: the page was present, the access was a write, by ring 3, a fetch.
+const PRESENT: u64 = 1 << 0;
+const WRITE: u64 = 1 << 1;
+const USER: u64 = 1 << 2;
+const FETCH: u64 = 1 << 4;
 
 const REGISTERS: usize = offset_of!(UserContext, registers);
 const REGISTERS_END: usize = REGISTERS + size_of::<Registers>();
@@ -34,6 +40,23 @@ macro_rules! at {
     ($register:ident) => {
         REGISTERS + offset_of!(Registers, $register)
     };
+}
+
+/// Calls one of the ways into ring 3. What they return with is in no register but rax and, restored, rbx, rbp and rsp: the
+/// caller saves only what it needs, which is cheaper than saving all.
+macro_rules! call {
+    ($way:ident, $context:expr) => {{
+        let cause: u32;
+        core::arch::asm!(
+            "call {way}",
+            way = sym $way,
+            inout("rdi") core::ptr::from_mut($context) => _,
+            out("eax") cause,
+            out("rcx") _, out("rdx") _, out("rsi") _, out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+        );
+        cause
+    }};
 }
 
 /// What is called before user mode is entered for the first time.
@@ -68,12 +91,16 @@ pub fn run(context: &mut UserContext) -> Trap {
         if context.ticket != block::ticket() {
             load(context);
         }
-        // SAFETY: interrupts are off, the stubs are in place, and the context is ours alone until it returns.
-        let cause = unsafe { enter(context) };
+        // SAFETY: interrupts are off, the stubs are in place, and the context is ours alone until this returns; registers that
+        // no system call has seen changed can go the quick way.
+        let cause = unsafe { if context.untouched { call!(enter_quickly, context) } else { call!(enter, context) } };
         if cause == SYSCALL {
+            // A `sysret` that sets the trap flag would trap too early.
+            context.untouched = context.registers.rflags & TRAP_FLAG == 0;
             interrupts::enable();
             return Trap::Syscall;
         }
+        context.untouched = false;
         if let Some(trap) = other_trap(context, cause as u8) {
             return trap;
         }
@@ -119,11 +146,14 @@ fn other_trap(context: &mut UserContext, vector: u8) -> Option<Trap> {
             interrupts::dispatch(vector);
             Trap::Interrupt
         }
+        // The processor itself touched user memory with the kernel's rights on the program's behalf (QEMU's does for the stack of
+        // an `iretq` in ring 3) and met SMAP. The page is there, so nothing would be resolved and the fault would come for ever.
+        traps::PAGE_FAULT if error & (PRESENT | USER) == PRESENT => Trap::Exception { vector: traps::GENERAL_PROTECTION, error: 0 },
         traps::PAGE_FAULT => {
             let address = registers::read_cr2() as usize;
             let access = match error {
-                _ if error & 0x10 != 0 => Access::Execute,
-                _ if error & 2 != 0 => Access::Write,
+                _ if error & FETCH != 0 => Access::Execute,
+                _ if error & WRITE != 0 => Access::Write,
                 _ => Access::Read,
             };
             Trap::PageFault { address, access }
@@ -150,74 +180,77 @@ fn other_trap(context: &mut UserContext, vector: u8) -> Option<Trap> {
     Some(trap)
 }
 
-/// Loads the user's registers and drops to ring 3; returns at the next trap, with its vector or [`SYSCALL`].
+/// Loads the user's registers and drops to ring 3 by `sysret`; returns at the next trap, with its vector or [`SYSCALL`].
 ///
-/// `sysret` takes rip from rcx and flags from r11, so it can only be used where the program expects those two to be
-/// clobbered, that is after a system call whose return address and flags nobody changed. It faults in ring 0 on a
-/// non-canonical address, so addresses beyond the lower half go by `iretq` too, whose fault the stubs turn into the user's.
+/// `sysret` takes rip from rcx and flags from r11, and faults in ring 0 on a non-canonical address. So this is only for registers
+/// that are as a `syscall` left them: then rcx and r11 are what they must be, the selectors are the usual ones, and the address is
+/// a user's, since the last page below the hole is never mapped and so no `syscall` can end at its edge.
 ///
 /// # Safety
-/// Interrupts must be off. The context must stay where it is until this returns, which `&mut` ensures.
+/// As above, and interrupts must be off. The context must stay where it is until this returns.
 #[unsafe(naked)]
-unsafe extern "C" fn enter(context: &mut UserContext) -> u32 {
+unsafe extern "C" fn enter_quickly() {
     naked_asm!(
         "push rbx",
         "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
         "mov gs:[{kernel_stack}], rsp",
         "lea rax, [rdi + {end}]",
         "mov gs:[{trap_stack}], rax",
-        // Which way?
-        "mov rcx, [rdi + {rip}]",
-        "mov r11, [rdi + {rflags}]",
-        "cmp rcx, [rdi + {rcx}]",
-        "jne 2f",
-        "cmp r11, [rdi + {r11}]",
-        "jne 2f",
-        "mov rax, rcx",
-        "shr rax, 47",
-        "jnz 2f",
-        "mov eax, r11d",
-        "and eax, {not_sysret_flags}",
-        "cmp eax, {fixed_flags}",
-        "jne 2f",
-        "cmp qword ptr [rdi + {cs}], {user_code}",
-        "jne 2f",
-        "cmp qword ptr [rdi + {ss}], {user_data}",
-        "jne 2f",
         "mov r15, [rdi + {r15}]",
         "mov r14, [rdi + {r14}]",
         "mov r13, [rdi + {r13}]",
         "mov r12, [rdi + {r12}]",
         "mov rbp, [rdi + {rbp}]",
         "mov rbx, [rdi + {rbx}]",
+        "mov r11, [rdi + {rflags}]",
         "mov r10, [rdi + {r10}]",
         "mov r9, [rdi + {r9}]",
         "mov r8, [rdi + {r8}]",
         "mov rax, [rdi + {rax}]",
+        "mov rcx, [rdi + {rip}]",
         "mov rdx, [rdi + {rdx}]",
         "mov rsi, [rdi + {rsi}]",
         "mov rsp, [rdi + {rsp}]",
         "mov rdi, [rdi + {rdi}]",
         "swapgs",
         "sysretq",
-        // The general way. The frame for `iretq` is built on the kernel stack, so that a fault there leaves the context
-        // intact. Both selectors are forced to ring 3.
-        "2:",
+        end = const REGISTERS_END,
+        kernel_stack = const KERNEL_STACK,
+        trap_stack = const TRAP_STACK,
+        r15 = const at!(r15), r14 = const at!(r14), r13 = const at!(r13), r12 = const at!(r12),
+        rbp = const at!(rbp), rbx = const at!(rbx), r10 = const at!(r10), r9 = const at!(r9),
+        r8 = const at!(r8), rax = const at!(rax), rdx = const at!(rdx), rsi = const at!(rsi),
+        rdi = const at!(rdi), rip = const at!(rip), rflags = const at!(rflags), rsp = const at!(rsp),
+    )
+}
+
+/// Loads the user's registers, whatever they are, and drops to ring 3 by `iretq`; returns as [`enter_quickly`].
+///
+/// The frame for `iretq` is built on the kernel stack, so that a fault there leaves the context intact (the stubs turn it into
+/// the user's). Both selectors are forced to ring 3, and of the flags only the user's are taken.
+///
+/// # Safety
+/// Interrupts must be off. The context must stay where it is until this returns.
+#[unsafe(naked)]
+unsafe extern "C" fn enter() {
+    naked_asm!(
+        "push rbx",
+        "push rbp",
+        "mov gs:[{kernel_stack}], rsp",
+        "lea rax, [rdi + {end}]",
+        "mov gs:[{trap_stack}], rax",
         "mov rax, [rdi + {ss}]",
         "or rax, 3",
         "push rax",
         "push [rdi + {rsp}]",
-        "and r11d, {user_flags}",
-        "or r11d, {fixed_flags}",
-        "push r11",
+        "mov eax, [rdi + {rflags}]",
+        "and eax, {user_flags}",
+        "or eax, {fixed_flags}",
+        "push rax",
         "mov rax, [rdi + {cs}]",
         "or rax, 3",
         "push rax",
-        "push rcx",
+        "push [rdi + {rip}]",
         "mov r15, [rdi + {r15}]",
         "mov r14, [rdi + {r14}]",
         "mov r13, [rdi + {r13}]",
@@ -240,21 +273,14 @@ unsafe extern "C" fn enter(context: &mut UserContext) -> u32 {
         // Back from ring 3: eax says why, rsp is what was noted above.
         ".globl leave_user_mode",
         "leave_user_mode:",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
         "pop rbp",
         "pop rbx",
         "ret",
         end = const REGISTERS_END,
         kernel_stack = const KERNEL_STACK,
         trap_stack = const TRAP_STACK,
-        not_sysret_flags = const !(SYSRET_FLAGS as u32) as i32,
         fixed_flags = const FIXED_FLAGS as i32,
         user_flags = const USER_FLAGS as i32,
-        user_code = const USER_CODE,
-        user_data = const USER_DATA,
         r15 = const at!(r15), r14 = const at!(r14), r13 = const at!(r13), r12 = const at!(r12),
         rbp = const at!(rbp), rbx = const at!(rbx), r11 = const at!(r11), r10 = const at!(r10),
         r9 = const at!(r9), r8 = const at!(r8), rax = const at!(rax), rcx = const at!(rcx),
@@ -294,7 +320,9 @@ unsafe extern "C" fn syscall_entry() {
         "push r15",
         "mov rsp, gs:[{kernel_stack}]",
         "mov eax, {syscall}",
-        "jmp leave_user_mode",
+        "pop rbp",
+        "pop rbx",
+        "ret",
         scratch = const SCRATCH,
         trap_stack = const TRAP_STACK,
         kernel_stack = const KERNEL_STACK,

@@ -21,6 +21,9 @@ pub const FIFO_DEPTH: usize = 16;
 /// The speed that a line starts with, in bits per second: the clock of the chip divided by 16, the fastest there is.
 pub const INITIAL_SPEED: u32 = 115_200;
 
+/// Bytes in the receive FIFO that raise the interrupt "received"; `FifoControl::TRIGGER_14` sets it.
+const RECEIVE_TRIGGER: usize = 14;
+
 /// More causes than this in one interrupt mean that the device is broken (or unplugged: a floating bus reads as all ones).
 const MAX_CAUSES: usize = 256;
 
@@ -165,8 +168,9 @@ impl<R: Registers> Uart<R> {
         for _ in 0..MAX_CAUSES {
             match InterruptIdentity::of(self.read(Register::InterruptIdentity)) {
                 InterruptIdentity::None => break,
+                InterruptIdentity::Received if self.fifo_depth > 1 => self.receive(RECEIVE_TRIGGER, receiver, &mut served),
                 InterruptIdentity::LineStatus | InterruptIdentity::Received | InterruptIdentity::ReceiveTimeout => {
-                    self.receive(receiver, &mut served)
+                    self.receive(1, receiver, &mut served)
                 }
                 InterruptIdentity::TransmitEmpty => served.transmitted |= self.transmit(source),
                 InterruptIdentity::ModemStatus => {
@@ -177,8 +181,10 @@ impl<R: Registers> Uart<R> {
         served
     }
 
-    /// Empties the receive FIFO into `receiver`, or switches the receive interrupt off when that is full.
-    fn receive(&mut self, receiver: &mut dyn Receiver, served: &mut Served) {
+    /// Empties the receive FIFO into `receiver`, or switches the receive interrupt off when that is full. At least `known` bytes are
+    /// there (when any is): without errors they are read in one go, since each access to a register costs as much as hundreds of instructions.
+    fn receive(&mut self, known: usize, receiver: &mut dyn Receiver, served: &mut Served) {
+        let mut known = known;
         loop {
             if !receiver.has_room() {
                 self.disable(InterruptEnable::RECEIVED | InterruptEnable::LINE_STATUS);
@@ -200,6 +206,16 @@ impl<R: Registers> Uart<R> {
             };
             receiver.take(item);
             served.received = true;
+            let burst = core::mem::replace(&mut known, 1);
+            if status.intersects(LineStatus::FIFO_ERROR | LineStatus::BREAK | LineStatus::PARITY_ERROR | LineStatus::FRAMING_ERROR) {
+                continue;
+            }
+            for _ in 1..burst {
+                if !receiver.has_room() {
+                    break;
+                }
+                receiver.take(Received::Byte(self.read(Register::Data)));
+            }
         }
     }
 

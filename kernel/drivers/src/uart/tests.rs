@@ -31,7 +31,7 @@ impl Chip {
     fn identity(&self) -> u8 {
         let fifo = if self.fifo_on { 0xc0 } else { 0 };
         fifo | if self.interrupt_enable & 1 != 0 && !self.incoming.is_empty() {
-            4
+            if self.incoming.len() >= 14 { 4 } else { 12 }
         } else if self.interrupt_enable & 2 != 0 && self.transmit_pending {
             2
         } else {
@@ -51,7 +51,8 @@ impl Chip {
                 identity
             }
             5 => {
-                let errors = self.incoming.front().map_or(0, |(_, errors)| *errors | 1);
+                let fifo_error = if self.incoming.iter().any(|(_, errors)| *errors != 0) { 0x80 } else { 0 };
+                let errors = self.incoming.front().map_or(0, |(_, errors)| *errors | 1 | fifo_error);
                 let overrun = if std::mem::take(&mut self.overrun) { 2 } else { 0 };
                 errors | overrun | if self.transmit_fifo.is_empty() { 0x60 } else { 0 }
             }
@@ -207,6 +208,20 @@ fn receives_with_line_errors() {
     assert!(served.received && served.overrun && !served.transmitted);
     let expected = [Received::Byte(b'a'), Received::Damaged(b'b'), Received::Damaged(b'c'), Received::Break, Received::Byte(b'd')];
     assert_eq!(sink.taken, expected);
+}
+
+#[test]
+fn bursts_keep_order_and_errors() {
+    let (model, mut uart) = set_up();
+    uart.start_receiving();
+    for errors_at in [100, 0, 5, 13, 14, 20] {
+        let items = (0..40u8).map(|byte| (byte, if byte == errors_at { 4 } else { 0 }));
+        model.0.borrow_mut().incoming.extend(items);
+        let mut sink = Sink { taken: vec![], capacity: 100 };
+        uart.on_interrupt(&mut sink, &mut nothing);
+        let expected = (0..40u8).map(|byte| if byte == errors_at { Received::Damaged(byte) } else { Received::Byte(byte) });
+        assert_eq!(sink.taken, expected.collect::<Vec<_>>(), "error at {errors_at}");
+    }
 }
 
 #[test]

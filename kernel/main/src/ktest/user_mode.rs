@@ -9,7 +9,7 @@ use crate::{kernel_test, user_code};
 
 /// Registers with a value of its own in each general one; rip, rsp and the segments as `thread` has them.
 fn distinct(thread: &UserContext) -> Registers {
-    let r = thread.registers;
+    let r = *thread.registers();
     Registers {
         r15: 15,
         r14: 14,
@@ -41,17 +41,17 @@ fn system_call_round_trip() {
     let space = Space::new(two_calls());
     let mut thread = space.thread();
     let before = distinct(&thread);
-    thread.registers = before;
+    *thread.registers_mut() = before;
     assert_eq!(space.run(&mut thread), Trap::Syscall);
     assert_eq!((thread.syscall_number(), thread.args()), (0xa, [0xd1, 0x51, 0xd, 10, 8, 9]));
     let flags = before.rflags | 2;
     let mut expected = Registers { rip: CODE as u64 + 2, rcx: CODE as u64 + 2, r11: flags, rflags: flags, orig_rax: 0xa, ..before };
-    assert_eq!(thread.registers, expected);
+    assert_eq!(*thread.registers(), expected);
     // Back by `sysret`, with a result.
     thread.set_return(77);
     assert_eq!(space.run(&mut thread), Trap::Syscall);
     expected = Registers { rax: 77, orig_rax: 77, rip: CODE as u64 + 4, rcx: CODE as u64 + 4, ..expected };
-    assert_eq!(thread.registers, expected);
+    assert_eq!(*thread.registers(), expected);
 }
 kernel_test!("user_system_call_round_trip", system_call_round_trip);
 
@@ -64,14 +64,14 @@ fn interrupts_keep_registers() {
     let space = Space::new(wait_for_flag());
     let mut thread = space.thread();
     let before = distinct(&thread);
-    thread.registers = before;
+    *thread.registers_mut() = before;
     for round in 1..=20 {
         clock::set_deadline(Some(clock::now() + 300_000));
         while TICKS.get() < round {
             assert_eq!(arch::user::run(&mut thread), Trap::Interrupt);
             assert!(interrupts::enabled());
         }
-        let r = thread.registers;
+        let r = *thread.registers();
         assert!((CODE as u64..CODE as u64 + 12).contains(&r.rip), "{r:?}");
         // `cmp` sets the arithmetic flags.
         assert_eq!(Registers { rip: before.rip, rflags: before.rflags, ..r }, before);
@@ -88,10 +88,10 @@ user_code!(jump, "jmp rbx");
 fn page_fault(code: &[u8], address: usize) -> Trap {
     let space = Space::new(code);
     let mut thread = space.thread();
-    thread.registers.rbx = address as u64;
+    thread.registers_mut().rbx = address as u64;
     let trap = space.run(&mut thread);
     if matches!(trap, Trap::PageFault { access: Access::Read | Access::Write, .. }) {
-        assert_eq!(thread.registers.rip, CODE as u64, "the faulting instruction is to be done again");
+        assert_eq!(thread.registers().rip, CODE as u64, "the faulting instruction is to be done again");
     }
     trap
 }
@@ -169,10 +169,28 @@ fn privileged_instructions() {
 }
 kernel_test!("user_privileged_instructions", privileged_instructions);
 
+user_code!(iretq_to_kernel, "push 0x18", "push rsp", "push 2", "push 0x10", "push 0", "iretq");
+user_code!(retf_to_kernel, "push 0x10", "push 0", "retfq");
+
+/// Returns to ring 0 from ring 3, also with a stack whose page isn't there yet.
+fn forged_returns() {
+    for code in [iretq_to_kernel(), retf_to_kernel()] {
+        let space = Space::new(code);
+        let mut thread = space.thread();
+        let trap = space.run(&mut thread);
+        assert!(matches!(trap, Trap::Exception { vector: 13, .. }), "{trap:?}");
+    }
+    let space = Space::new(&[0x48, 0xcf]);
+    let mut thread = space.thread();
+    thread.registers_mut().rsp = NOWHERE as u64;
+    assert_eq!(space.run(&mut thread), Trap::PageFault { address: NOWHERE, access: Access::Read });
+}
+kernel_test!("user_forged_returns", forged_returns);
+
 /// Bad values in a context end as the user's exception, and the same thread runs well afterwards.
 fn bad_return_frames() {
     let space = Space::new(two_calls());
-    let good = space.thread().registers;
+    let good = *space.thread().registers();
     let bad = [
         Registers { rip: 0x8000_0000_0000_0000, ..good },
         Registers { rip: 0x0000_8000_0000_0000, ..good },
@@ -194,29 +212,29 @@ fn bad_return_frames() {
             if tempting {
                 (registers.rcx, registers.r11) = (registers.rip, registers.rflags);
             }
-            thread.registers = registers;
+            *thread.registers_mut() = registers;
             let trap = space.run(&mut thread);
             assert!(matches!(trap, Trap::Exception { vector: 11..=13, .. }), "frame {number}: {trap:?}");
-            assert_eq!(thread.registers.rip, registers.rip);
-            assert_eq!(thread.registers.rbx, 5);
-            thread.registers = good;
+            assert_eq!(thread.registers().rip, registers.rip);
+            assert_eq!(thread.registers().rbx, 5);
+            *thread.registers_mut() = good;
             assert_eq!(space.run(&mut thread), Trap::Syscall);
         }
     }
     // Flags that aren't a program's to set: privilege level 3, interrupts off, virtual-8086.
     let mut thread = space.thread();
-    thread.registers.rflags = 0x2_3000;
-    (thread.registers.rcx, thread.registers.r11) = (thread.registers.rip, thread.registers.rflags);
+    thread.registers_mut().rflags = 0x2_3000;
+    (thread.registers_mut().rcx, thread.registers_mut().r11) = (thread.registers().rip, thread.registers().rflags);
     assert_eq!(space.run(&mut thread), Trap::Syscall);
-    assert_eq!(thread.registers.rflags, 0x202);
+    assert_eq!(thread.registers().rflags, 0x202);
     // A segment base of the kernel's half.
-    thread.registers = good;
+    *thread.registers_mut() = good;
     thread.set_gs_base(0xffff_8000_0000_0000);
     thread.set_fs_base(u64::MAX);
     assert_eq!(space.run(&mut thread), Trap::Syscall);
     assert_eq!((thread.fs_base(), thread.gs_base()), (0, 0));
     // A kernel address to run at.
-    thread.registers = Registers { rip: 0xffff_ffff_8010_1000, ..good };
+    *thread.registers_mut() = Registers { rip: 0xffff_ffff_8010_1000, ..good };
     assert_eq!(space.run(&mut thread), Trap::PageFault { address: 0xffff_ffff_8010_1000, access: Access::Execute });
 }
 kernel_test!("user_bad_return_frames", bad_return_frames);
@@ -228,7 +246,7 @@ fn call_at_the_end_of_user_space() {
     arch::user::store_u8(DATA + 0xfff, 0x05).expect("mapped");
     space.map_data(last, arch::paging::PageFlags::USER | arch::paging::PageFlags::EXECUTE);
     let mut thread = space.thread();
-    thread.registers.rip = last as u64 + 0xffe;
+    thread.registers_mut().rip = last as u64 + 0xffe;
     assert_eq!(space.run(&mut thread), Trap::Syscall);
     assert_eq!(space.run(&mut thread), Trap::PageFault { address: USER_END, access: Access::Execute });
 }
@@ -248,7 +266,7 @@ fn single_steps() {
         }
     }
     assert_eq!(steps, 1, "the nop; a system call comes before its step");
-    assert_ne!(thread.registers.rflags & 0x100, 0);
+    assert_ne!(thread.registers().rflags & 0x100, 0);
 }
 kernel_test!("user_single_steps", single_steps);
 
@@ -265,7 +283,7 @@ fn segment_bases() {
             thread.set_fs_base((DATA + 32 * number) as u64);
             thread.set_gs_base((DATA + 8 * (number + round)) as u64);
             assert_eq!(space.run(thread), Trap::Syscall);
-            assert_eq!((thread.registers.orig_rax, thread.registers.rbx), (4 * number as u64 + 1, (number + round) as u64 + 2));
+            assert_eq!((thread.registers().orig_rax, thread.registers().rbx), (4 * number as u64 + 1, (number + round) as u64 + 2));
         }
     }
 }
@@ -277,7 +295,7 @@ fn vector_registers() {
     let space = Space::new(vectors());
     let mut threads: [UserContext; 3] = core::array::from_fn(|number| {
         let mut thread = space.thread();
-        (thread.registers.rdi, thread.registers.rsi) = (100 + number as u64, 200 + number as u64);
+        (thread.registers_mut().rdi, thread.registers_mut().rsi) = (100 + number as u64, 200 + number as u64);
         thread
     });
     for thread in &mut threads {
@@ -285,26 +303,26 @@ fn vector_registers() {
     }
     for _ in 0..3 {
         for (number, thread) in threads.iter_mut().enumerate() {
-            (thread.registers.rdi, thread.registers.rsi) = (0, 0);
+            (thread.registers_mut().rdi, thread.registers_mut().rsi) = (0, 0);
             assert_eq!(space.run(thread), Trap::Syscall);
-            assert_eq!((thread.registers.rdi, thread.registers.rsi), (100 + number as u64, 200 + number as u64));
+            assert_eq!((thread.registers().rdi, thread.registers().rsi), (100 + number as u64, 200 + number as u64));
         }
     }
     // A copy, a frame for a signal handler, and what a handler wrote into it.
     let mut copy = threads[2].duplicate().expect("memory");
     assert_eq!(space.run(&mut copy), Trap::Syscall);
-    assert_eq!(copy.registers.rdi, 102);
+    assert_eq!(copy.registers().rdi, 102);
     let mut frame = [0; arch::user::FPU_FRAME_MAX];
     let size = threads[1].fpu_bytes(&mut frame);
     assert_eq!(frame[160], 101);
     frame[160] = 55;
     threads[1].set_fpu_bytes(&frame[..size]).expect("valid");
     assert_eq!(space.run(&mut threads[1]), Trap::Syscall);
-    assert_eq!((threads[1].registers.rdi, threads[1].registers.rsi), (55, 201));
+    assert_eq!((threads[1].registers().rdi, threads[1].registers().rsi), (55, 201));
     // A fresh state after execve, also for a thread that owns the registers.
     threads[1].reset_fpu();
     assert_eq!(space.run(&mut threads[1]), Trap::Syscall);
-    assert_eq!((threads[1].registers.rdi, threads[1].registers.rsi), (0, 0));
+    assert_eq!((threads[1].registers().rdi, threads[1].registers().rsi), (0, 0));
 }
 kernel_test!("user_vector_registers", vector_registers);
 
@@ -327,9 +345,9 @@ fn avx_registers() {
     let mut threads = [space.thread(), space.thread()];
     for round in 0..3 {
         for (number, thread) in threads.iter_mut().enumerate() {
-            thread.registers.rdi = if round == 0 { 7 + number as u64 } else { 0 };
+            thread.registers_mut().rdi = if round == 0 { 7 + number as u64 } else { 0 };
             assert_eq!(space.run(thread), Trap::Syscall);
-            assert_eq!(thread.registers.rdi, 7 + number as u64);
+            assert_eq!(thread.registers().rdi, 7 + number as u64);
         }
     }
 }

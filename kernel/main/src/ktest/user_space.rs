@@ -82,6 +82,8 @@ macro_rules! user_code {
     ($name:ident, $($line:literal),+ $(,)?) => {
         core::arch::global_asm!(
             ".pushsection .rodata.user_code, \"a\"",
+            concat!(".globl user_code_", stringify!($name)),
+            concat!(".globl user_code_", stringify!($name), "_end"),
             concat!("user_code_", stringify!($name), ":"),
             $($line,)+
             concat!("user_code_", stringify!($name), "_end:"),

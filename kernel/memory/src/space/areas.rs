@@ -164,18 +164,18 @@ impl AreaMap {
         }
     }
 
-    /// Removes what lies in `range`, at most `max` areas; returns the address up to which all is gone. Files of removed areas go to `dropped`, so
-    /// that the caller can let go of them after unlocking.
-    pub fn remove_range(&mut self, range: Range<usize>, max: usize, dropped: &mut Vec<Registration>) -> usize {
+    /// Removes what lies in `range`. Files of removed areas go to `dropped`, so that the caller can let go of them after unlocking.
+    pub fn remove_range(&mut self, range: Range<usize>, dropped: &mut Vec<Registration>) {
+        if range.is_empty() {
+            return;
+        }
         self.split(range.start);
         self.split(range.end);
-        for _ in 0..max {
-            let Some(start) = self.areas.range(range.clone()).next().map(|(start, _)| *start) else { return range.end };
+        while let Some(start) = self.areas.range(range.clone()).next().map(|(start, _)| *start) {
             if let Some(Area { mapping: Some(mapping), .. }) = self.take(start) {
                 dropped.push(mapping.file);
             }
         }
-        self.areas.range(range.clone()).next().map_or(range.end, |(start, _)| *start)
     }
 
     /// Changes all areas in `range`, splitting and joining as needed. `change` sees each piece; an error stops, earlier pieces stay changed.

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use arch::Frame;
 use core::ops::{ControlFlow, Range};
 
-/// Pages that are collected before a flush. A kilobyte of stack, and far above the length at which a flush becomes a full one.
-const BATCH: usize = 128;
+/// Pages that are collected before a flush. Half a kilobyte of stack, and above the length at which a flush becomes a full one.
+const BATCH: usize = 64;
 
 /// Areas that one step of an unmapping removes.
 const AREA_STEP: usize = 64;
@@ -19,7 +19,8 @@ impl Inner {
     pub(super) fn zap(&mut self, range: Range<usize>, max: usize, choose: impl Fn(&Page) -> bool) -> usize {
         let (mut at, mut left) = (range.start, max);
         while at < range.end && left > 0 {
-            let mut batch: [Option<Page>; BATCH] = [const { None }; BATCH];
+            // Frames, not pages: an array of pages would be dropped slot by slot, used or not.
+            let mut batch = [Frame::from_number(0); BATCH];
             let (mut count, mut touched, mut reached) = (0, range.end..range.end, range.end);
             let room = left.min(BATCH);
             self.table.visit(at..range.end, &mut |address, leaf| {
@@ -28,11 +29,10 @@ impl Inner {
                     return ControlFlow::Break(());
                 }
                 if Page::with_entry(leaf.frame(), &choose) == Some(true)
-                    && let Some((frame, _)) = leaf.clear()
                     && let Some(slot) = batch.get_mut(count)
+                    && let Some((frame, _)) = leaf.clear()
                 {
-                    // SAFETY: the entry that owned this reference was just cleared.
-                    *slot = unsafe { Page::from_entry(frame) };
+                    *slot = frame;
                     touched = touched.start.min(address)..address + PAGE_SIZE;
                     count += 1;
                 }
@@ -41,8 +41,8 @@ impl Inner {
             if count > 0 {
                 self.flush(touched);
             }
-            for page in batch.into_iter().flatten() {
-                self.count_out(page.is_cached());
+            for frame in batch.into_iter().take(count) {
+                self.release_entry(frame);
             }
             (at, left) = (reached, left - count);
         }
@@ -50,14 +50,28 @@ impl Inner {
     }
 
     /// Unmaps the start of `range`: at most `pages` pages and [`AREA_STEP`] areas. Returns the address up to which all is unmapped.
+    ///
+    /// Only where areas are can pages be, so the table is searched area by area.
     pub(super) fn unmap_step(&mut self, range: Range<usize>, pages: usize, dropped: &mut Vec<Registration>) -> usize {
-        let reached = self.zap(range.clone(), pages, |_| true);
-        self.areas.remove_range(range.start..reached, AREA_STEP, dropped)
+        let (mut at, limit) = (range.start, self.resident.saturating_sub(pages));
+        for _ in 0..AREA_STEP {
+            let Some(area) = self.areas.find_from(at).filter(|area| area.start < range.end) else {
+                at = range.end;
+                break;
+            };
+            let part = area.start.max(at)..area.end.min(range.end);
+            at = if self.resident == 0 { part.end } else { self.zap(part.clone(), self.resident - limit, |_| true) };
+            if at < part.end {
+                break;
+            }
+        }
+        self.areas.remove_range(range.start..at, dropped);
+        at
     }
 
     /// Takes the reference of an entry that another page replaced, or that was cleared, and lets go of it.
     pub(super) fn release_entry(&mut self, frame: Frame) {
-        // SAFETY: the callers replaced or cleared the entry that owned this reference, and have flushed it.
+        // SAFETY: the callers replaced or cleared the entry that owned this reference, and have flushed it if a TLB could hold it.
         if let Some(page) = unsafe { Page::from_entry(frame) } {
             self.count_out(page.is_cached());
         }

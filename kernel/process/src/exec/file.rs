@@ -6,7 +6,7 @@ use abi::{Errno, Result};
 use fs::credentials::access;
 use fs::metadata::{S_ISGID, S_ISUID};
 use fs::mount::MountFlags;
-use fs::{Credentials, FileType, FsContext, LookupFlags, Ownership, Path};
+use fs::{Credentials, FileType, FsContext, LookupFlags, Ownership, Path, TextHold};
 use memory::{IoSink, MappedFile};
 
 use super::elf::Source;
@@ -16,10 +16,13 @@ pub(super) struct Executable {
     pub path: Path,
     pub content: Arc<dyn MappedFile>,
     owner: Ownership,
+    /// As long as this is kept, nobody may write to the file.
+    pub text: Arc<TextHold>,
 }
 
 impl Executable {
-    /// EACCES for what isn't a regular file, lies where nothing may be executed, or lacks the permission; ENOEXEC if it cannot be mapped.
+    /// EACCES for what isn't a regular file, lies where nothing may be executed, or lacks the permission; ENOEXEC if it cannot be mapped; ETXTBSY
+    /// while somebody has it open for writing.
     pub fn new(credentials: &Credentials, path: Path) -> Result<Executable> {
         let owner = path.inode().ownership();
         if path.file_type() != FileType::Regular || path.mount().flags().contains(MountFlags::NO_EXEC) {
@@ -27,7 +30,8 @@ impl Executable {
         }
         credentials.check(&owner, access::EXECUTE)?;
         let content = path.mapping().map_err(|_| Errno::ENOEXEC)?;
-        Ok(Executable { path, content, owner })
+        let text = Arc::new(path.hold_text()?);
+        Ok(Executable { path, content, owner, text })
     }
 
     /// The file that a path names; errors of the path as well.

@@ -116,6 +116,7 @@ impl Plan {
         };
         let image = Image {
             executable: Some(self.file.path.clone()),
+            text: Some(self.file.text.clone()),
             arguments: stack.arguments,
             environment: stack.environment,
             code: range_of(|segment| segment.executable),

@@ -32,22 +32,22 @@ pub fn may_signal(sender: &Thread, target: &Process, signal: Option<Signal>) -> 
 
 /// kill(2): `pid` above 0 is a process, 0 the caller's group, −1 everybody but the first process and the caller, below that a group.
 ///
-/// EINVAL for a bad signal number; ESRCH when there is nobody; EPERM when there are some but none to whom the caller may send.
+/// ESRCH when there is nobody; EINVAL for a bad signal number; EPERM when there are some but none to whom the caller may send.
 pub fn kill(sender: &Thread, pid: i32, number: i32) -> Result<()> {
-    let signal = parse(number)?;
     match pid {
         1.. => {
             let target = tree::find_process(pid as u32).ok_or(Errno::ESRCH)?;
-            send_checked(sender, &target, signal)
+            send_checked(sender, &target, number)
         }
-        0 => kill_group(sender, sender.process().group_id(), signal),
-        -1 => kill_all(sender, signal),
+        0 => kill_group(sender, sender.process().group_id(), number),
+        -1 => kill_all(sender, number),
         i32::MIN => Err(Errno::ESRCH),
-        _ => kill_group(sender, pid.unsigned_abs(), signal),
+        _ => kill_group(sender, pid.unsigned_abs(), number),
     }
 }
 
-fn send_checked(sender: &Thread, target: &Process, signal: Option<Signal>) -> Result<()> {
+fn send_checked(sender: &Thread, target: &Process, number: i32) -> Result<()> {
+    let signal = parse(number)?;
     may_signal(sender, target, signal)?;
     match signal {
         Some(signal) => {
@@ -58,14 +58,14 @@ fn send_checked(sender: &Thread, target: &Process, signal: Option<Signal>) -> Re
     }
 }
 
-fn kill_group(sender: &Thread, group: u32, signal: Option<Signal>) -> Result<()> {
+fn kill_group(sender: &Thread, group: u32, number: i32) -> Result<()> {
     let tree = tree::lock();
     let mut next = tree.first_member(group);
     let mut result = Err(Errno::ESRCH);
     while let Some(pid) = next {
         next = tree.next_member(pid);
         let Some(family) = tree.family(pid) else { continue };
-        let one = send_checked(sender, &family.process, signal);
+        let one = send_checked(sender, &family.process, number);
         if result.is_err() {
             result = one;
         }
@@ -73,7 +73,7 @@ fn kill_group(sender: &Thread, group: u32, signal: Option<Signal>) -> Result<()>
     result
 }
 
-fn kill_all(sender: &Thread, signal: Option<Signal>) -> Result<()> {
+fn kill_all(sender: &Thread, number: i32) -> Result<()> {
     let tree = tree::lock();
     let mut result = Err(Errno::ESRCH);
     let mut next = tree.next_pid(tree::INIT + 1);
@@ -83,7 +83,7 @@ fn kill_all(sender: &Thread, signal: Option<Signal>) -> Result<()> {
         if pid == sender.process().pid() || family.process.kernel_init {
             continue;
         }
-        let one = send_checked(sender, &family.process, signal);
+        let one = send_checked(sender, &family.process, number);
         // As on Linux: there were processes, so it isn't ESRCH; EPERM does not count as a failure.
         result = match one {
             Err(Errno::EPERM) => result.or(Ok(())),

@@ -115,7 +115,8 @@ impl drivers::uart::Registers for Model {
         match offset {
             0 => chip.incoming.pop_front().unwrap_or(0),
             1 => chip.interrupt_enable,
-            2 if chip.interrupt_enable & 1 != 0 && !chip.incoming.is_empty() => 0xc4,
+            2 if chip.interrupt_enable & 1 != 0 && chip.incoming.len() >= 14 => 0xc4,
+            2 if chip.interrupt_enable & 1 != 0 && !chip.incoming.is_empty() => 0xcc,
             2 if chip.interrupt_enable & 2 != 0 && !chip.busy => 0xc2,
             2 => 0xc1,
             5 => ready | u8::from(!chip.incoming.is_empty()),

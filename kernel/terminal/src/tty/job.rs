@@ -5,7 +5,7 @@ use core::any::Any;
 
 use abi::{Errno, Result, Signal};
 use fs::OpenFile;
-use process::{ControllingTerminal, Process, Resource};
+use process::{ControllingTerminal, Process, Resource, Session};
 
 use super::Tty;
 
@@ -93,7 +93,7 @@ impl Tty {
     pub(super) fn adopt_by_opening(&self) {
         let Some(process) = caller() else { return };
         let session = process.session();
-        if session.id() == process.pid() && session.terminal().is_none() && self.state.lock().session == 0 {
+        if session.id() == process.pid() && !has_terminal(&session) && self.state.lock().session == 0 {
             self.adopt(&process);
         }
     }
@@ -121,14 +121,14 @@ impl Tty {
         if leader && owner == session.id() {
             return Ok(());
         }
-        if !leader || session.terminal().is_some() {
+        if !leader || has_terminal(&session) {
             return Err(Errno::EPERM);
         }
         if owner != 0 {
             if !(steal && is_privileged()) {
                 return Err(Errno::EPERM);
             }
-            forget_terminal(owner);
+            replace_terminal(owner, None);
         }
         if !readable && !is_privileged() {
             return Err(Errno::EPERM);
@@ -147,14 +147,10 @@ impl Tty {
         if process.session_id() != process.pid() {
             return Err(Errno::EPERM);
         }
-        if self.driver.is_pty() {
-            let foreground = self.leave_session();
-            process.session().set_terminal(None);
-            signal_group(foreground, Signal::SIGHUP);
-            signal_group(foreground, Signal::SIGCONT);
-        } else {
-            self.hang_up();
-        }
+        let foreground = self.leave_session();
+        process.session().set_terminal(None);
+        signal_group(foreground, Signal::SIGHUP);
+        signal_group(foreground, Signal::SIGCONT);
         Ok(())
     }
 
@@ -199,21 +195,26 @@ impl Tty {
     }
 }
 
-/// Takes the controlling terminal away from a session. Its leader may be gone, so any member will do to find it.
-pub(super) fn forget_terminal(session: u32) {
+/// Puts another terminal, or none, in the place of a session's. Its leader may be gone, so any member will do to find it.
+pub(super) fn replace_terminal(session: u32, terminal: Option<Arc<dyn ControllingTerminal>>) {
     let mut pid = 0;
     while let Some(process) = process::next_process(pid) {
         if process.session_id() == session {
-            process.session().set_terminal(None);
+            process.session().set_terminal(terminal);
             return;
         }
         pid = process.pid().saturating_add(1);
     }
 }
 
+/// Whether a session has a terminal now: one that was hung up doesn't count.
+fn has_terminal(session: &Session) -> bool {
+    session.terminal().is_some_and(|terminal| terminal.device() != 0)
+}
+
 impl ControllingTerminal for Tty {
     fn leader_exited(self: Arc<Self>) {
-        self.hang_up();
+        self.lose_leader();
     }
 
     fn foreground_group(&self) -> u32 {

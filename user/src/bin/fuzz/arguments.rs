@@ -28,7 +28,8 @@ const NUMBERS: [u64; 22] = [
     u64::MAX,
 ];
 
-const PATHS: [&[u8]; 14] = [
+/// Nothing outside of the scratch folder that root could remove.
+const PATHS: [&[u8]; 12] = [
     b"f\0",
     b"d\0",
     b"d/g\0",
@@ -40,8 +41,6 @@ const PATHS: [&[u8]; 14] = [
     b".\0",
     b"/proc/self/stat\0",
     b"/proc/self/maps\0",
-    b"/dev/null\0",
-    b"/dev/zero\0",
     b"/proc/self/fd/4\0",
 ];
 

@@ -72,7 +72,8 @@ fn pair(range: &core::ops::Range<usize>) -> (u64, u64) {
 
 /// The terminal of a process and the group in its foreground, as stat shows them: 0 and −1 without one.
 fn terminal(process: &Process) -> (u64, i64) {
-    process.session().terminal().map_or((0, -1), |terminal| (terminal.device(), i64::from(terminal.foreground_group())))
+    let terminal = process.session().terminal().filter(|terminal| terminal.device() != 0);
+    terminal.map_or((0, -1), |terminal| (terminal.device(), i64::from(terminal.foreground_group())))
 }
 
 /// The state's letter: that of the thread, or Z.
