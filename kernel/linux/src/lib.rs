@@ -26,7 +26,6 @@ pub mod trace;
 
 use alloc::sync::Arc;
 use arch::user::UserContext;
-use core::future::Future;
 use process::{Entered, SystemCalls, Thread};
 
 use call::{Call, Outcome, Stop};
@@ -79,17 +78,15 @@ impl SystemCalls for Linux {
         finish(context, outcome)
     }
 
-    fn wait<'a>(thread: &'a Arc<Thread>, context: &'a mut UserContext, progress: usize) -> impl Future<Output = ()> + Send + 'a {
-        async move {
-            let number = number(context);
-            let args = call::arguments(context);
-            let entered = trace::enabled().then(|| trace::enter(number, &args));
-            let result = table::wait(&mut Call { thread, context }, number, args, progress).await;
-            let result = result.unwrap_or_else(|errno| errno.as_return());
-            context.set_return(result as u64);
-            if let Some(entered) = entered {
-                trace::leave(thread.tid(), entered, result);
-            }
+    async fn wait(thread: &Arc<Thread>, context: &mut UserContext, progress: usize) {
+        let number = number(context);
+        let args = call::arguments(context);
+        let entered = trace::enabled().then(|| trace::enter(number, &args));
+        let result = table::wait(&mut Call { thread, context }, number, args, progress).await;
+        let result = result.unwrap_or_else(|errno| errno.as_return());
+        context.set_return(result as u64);
+        if let Some(entered) = entered {
+            trace::leave(thread.tid(), entered, result);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The order in which the kernel comes to life.
 
 use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -58,10 +59,7 @@ fn start(info: &'static BootInfo, parameters: Parameters) -> ! {
     serial::start(stdio, parameters.window);
     // The host holds its input back until here: a byte that comes before the receivers are on would be lost.
     arch::console::write(b"\x01ready\n");
-    arch::user::at_first_entry(|| {
-        let ticks = arch::clock::ticks_since_entry();
-        arch::console::write(alloc::format!("\x01figure first-user-instruction {ticks}\n").as_bytes());
-    });
+    arch::user::at_first_entry(before_first_program);
     let options = Options {
         initrd: info.initrd.clone().and_then(|range| archive(info, range)),
         stdio,
@@ -82,6 +80,21 @@ fn bytes(texts: Vec<String>) -> Vec<Vec<u8>> {
     texts.into_iter().map(String::into_bytes).collect()
 }
 
+/// Where the archive lies, until its memory is given away.
+static ARCHIVE: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
+/// Called when the first program is about to run: notes how long that took, and gives the archive's memory to everybody.
+fn before_first_program() {
+    let ticks = arch::clock::ticks_since_entry();
+    arch::console::write(alloc::format!("\x01figure first-user-instruction {ticks}\n").as_bytes());
+    let [start, end] = [&ARCHIVE[0], &ARCHIVE[1]].map(|address| address.swap(0, Ordering::Relaxed));
+    if start < end {
+        // SAFETY: `memory` left this range out, and the archive in it is only read while the root is filled, which is done before
+        // the first program is loaded from there.
+        unsafe { memory::frames::add_range(start..end) };
+    }
+}
+
 /// The archive that the boot loader put into memory. None if what it said isn't memory.
 fn archive(info: &BootInfo, range: Range<u64>) -> Option<&'static [u8]> {
     let within = |region: &MemoryRegion| region.start <= range.start && range.end <= region.start + region.len;
@@ -89,6 +102,8 @@ fn archive(info: &BootInfo, range: Range<u64>) -> Option<&'static [u8]> {
         log::error!("the initrd at {:#x} to {:#x} doesn't lie in memory", range.start, range.end);
         return None;
     }
+    ARCHIVE[0].store(range.start, Ordering::Relaxed);
+    ARCHIVE[1].store(range.end, Ordering::Relaxed);
     // SAFETY: memory that the boot loader filled with the archive and `memory` left out, mapped as all memory is.
     Some(unsafe { core::slice::from_raw_parts(phys_to_virt(PhysAddr(range.start)), (range.end - range.start) as usize) })
 }

@@ -21,7 +21,7 @@ pub(crate) fn release(thread: &Thread) {
 }
 
 /// Clears the word that CLONE_CHILD_CLEARTID or set_tid_address(2) named and wakes who waits for that; but not if nobody else can see it.
-pub(crate) fn clear_tid(thread: &Thread) {
+fn clear_tid(thread: &Thread) {
     let address = thread.clear_tid.swap(0, core::sync::atomic::Ordering::Relaxed);
     if address == 0 || !thread.process().shares_space() {
         return;

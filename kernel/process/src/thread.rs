@@ -290,7 +290,7 @@ impl Thread {
     pub fn state_letter(&self) -> char {
         if self.stopped.load(Ordering::Relaxed) {
             'T'
-        } else if self.clock.is_running() {
+        } else if self.clock.is_ready() {
             'R'
         } else {
             'S'

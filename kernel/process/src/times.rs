@@ -28,8 +28,10 @@ pub(crate) struct ThreadClock {
     pub major_faults: AtomicU32,
     voluntary: AtomicU32,
     involuntary: AtomicU32,
-    /// The last switch was forced.
+    /// The running slice was ended by force.
     preempted: AtomicBool,
+    /// It waits for nothing but a processor.
+    ready: AtomicBool,
 }
 
 impl ThreadClock {
@@ -42,12 +44,19 @@ impl ThreadClock {
         self.running.store(false, Ordering::Relaxed);
         let slice = now.saturating_sub(self.since.load(Ordering::Relaxed));
         self.ran.store(self.ran.load(Ordering::Relaxed) + slice, Ordering::Relaxed);
-        let counter = if self.preempted.swap(false, Ordering::Relaxed) { &self.involuntary } else { &self.voluntary };
+        let preempted = self.preempted.swap(false, Ordering::Relaxed);
+        self.ready.store(preempted, Ordering::Relaxed);
+        let counter = if preempted { &self.involuntary } else { &self.voluntary };
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
-    pub(crate) fn is_running(&self) -> bool {
+    fn is_running(&self) -> bool {
         self.running.load(Ordering::Relaxed)
+    }
+
+    /// Whether it runs or could run.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_running() || self.ready.load(Ordering::Relaxed)
     }
 
     pub(crate) fn note_preemption(&self) {

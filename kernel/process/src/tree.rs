@@ -443,7 +443,7 @@ impl Tree {
         self.join_group(pid, pid, &process.session());
     }
 
-    /// Makes the session of `pid` known that was made before the process entered the table.
+    /// Whether a process group has this number.
     pub fn group_exists(&self, group: u32) -> bool {
         self.slot(group).is_some_and(|slot| slot.group.is_some())
     }

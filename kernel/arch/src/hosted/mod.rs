@@ -15,6 +15,8 @@ pub(crate) mod memory;
 pub(crate) mod port;
 pub(crate) mod power;
 pub(crate) mod random;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tlb;
 pub(crate) mod user;
 

@@ -3,6 +3,9 @@
 //! The kernel itself never touches them, so they may stay a program's while others run. A CPU remembers whose state it
 //! holds (`Block::fpu_owner`); anybody else enters ring 3 with CR0.TS set, and their first vector instruction traps to
 //! [`load`], which saves the one state and loads the other.
+//!
+//! A thread stays on the CPU it started on, as the executor's tasks do, so its state is either in its save area or in that
+//! CPU. Whoever moves threads between CPUs must have the old one [`store`] and [`forget`] the area first.
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

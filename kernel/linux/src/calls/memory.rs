@@ -27,7 +27,7 @@ fn protection(bits: u32) -> Protection {
 }
 
 pub fn mmap(call: &mut Call<'_>, address: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usize) -> Outcome {
-    if offset % PAGE_SIZE != 0 {
+    if !offset.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL.into());
     }
     let mut may = Protection::all();
@@ -118,7 +118,7 @@ pub fn msync(call: &mut Call<'_>, address: usize, len: usize, flags: u32) -> Out
 pub fn mincore(call: &mut Call<'_>, address: usize, len: usize, vector: usize) -> Outcome {
     /// How many pages are asked for at a time, so that a huge request needs no huge buffer.
     const PIECE: usize = 512;
-    if address % PAGE_SIZE != 0 {
+    if !address.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL.into());
     }
     if address.checked_add(len).is_none_or(|end| end > arch::USER_END) {

@@ -48,7 +48,7 @@ fn cpu_mask() -> u64 {
 
 pub fn sched_getaffinity(call: &mut Call<'_>, tid: i32, size: usize, mask: usize) -> Outcome {
     const WORD: usize = size_of::<u64>();
-    if size < WORD || size % WORD != 0 {
+    if size < WORD || !size.is_multiple_of(WORD) {
         return Err(Errno::EINVAL.into());
     }
     if tid != 0 {

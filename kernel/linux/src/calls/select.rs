@@ -66,11 +66,12 @@ impl Sets {
             set.clear();
             set.resize(words, 0);
             for (&fd, interest) in fds.iter().zip(interests) {
-                if has(asked, fd) && interest.file.poll().intersects(kind) {
-                    if let Some(word) = set.get_mut(fd / BITS) {
-                        *word |= 1 << (fd % BITS);
-                        found += 1;
-                    }
+                if has(asked, fd)
+                    && interest.file.poll().intersects(kind)
+                    && let Some(word) = set.get_mut(fd / BITS)
+                {
+                    *word |= 1 << (fd % BITS);
+                    found += 1;
                 }
             }
         }

@@ -39,3 +39,40 @@ pub fn parse(start: &[u8; LINE_MAX]) -> Option<Line<'_>> {
     let argument = rest.iter().position(|&byte| !is_blank(byte)).and_then(|at| rest.get(at..));
     Some(Line { interpreter, argument })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> Option<(String, Option<String>)> {
+        let mut start = [0; LINE_MAX];
+        let length = text.len().min(LINE_MAX);
+        start[..length].copy_from_slice(&text[..length]);
+        let string = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        parse(&start).map(|line| (string(line.interpreter), line.argument.map(string)))
+    }
+
+    #[test]
+    fn lines() {
+        let plain = |path: &str| Some((path.to_string(), None));
+        let with = |path: &str, argument: &str| Some((path.to_string(), Some(argument.to_string())));
+        assert_eq!(read(b"#!/bin/sh\necho"), plain("/bin/sh"));
+        assert_eq!(read(b"#! \t/bin/sh \t\n"), plain("/bin/sh"));
+        assert_eq!(read(b"#!/usr/bin/env  -S a b \nx"), with("/usr/bin/env", "-S a b"));
+        assert_eq!(read(b"#!/bin/sh"), plain("/bin/sh"));
+        assert_eq!(read(b"#!/bin/sh -e"), with("/bin/sh", "-e"));
+        assert_eq!(read(b"#!\n/bin/sh"), None);
+        assert_eq!(read(b"#!   "), None);
+        assert_eq!(read(b"/bin/sh\n"), None);
+    }
+
+    #[test]
+    fn long_lines_are_cut_off_but_not_within_the_path() {
+        let mut text = b"#!/bin/x ".to_vec();
+        text.resize(300, b'a');
+        let (path, argument) = read(&text).unwrap();
+        assert_eq!((path.as_str(), argument.unwrap().len()), ("/bin/x", LINE_MAX - 1 - 9));
+        text[8] = b'a';
+        assert_eq!(read(&text), None);
+    }
+}

@@ -15,7 +15,8 @@ pub fn wake(thread: &Thread, address: usize, private: bool, count: usize, bitset
 }
 
 /// FUTEX_REQUEUE, and with `expected` FUTEX_CMP_REQUEUE: wakes `wake` waiters of the first word and has `move_` others wait for the
-/// second. Answers how many were woken, with `expected` how many were woken or moved. EAGAIN when the first word isn't `expected`.
+/// second. Answers how many were woken or moved: Linux counts both
+/// for both operations, whatever the manual says. EAGAIN when the first word isn't `expected`.
 pub fn requeue(thread: &Thread, from: usize, to: usize, private: bool, wake: usize, move_: usize, expected: Option<u32>) -> Result<usize> {
     let (source, target) = (Key::of(thread, from, private)?, Key::of(thread, to, private)?);
     let (first, second) = (table::index(&source), table::index(&target));
@@ -34,7 +35,6 @@ pub fn requeue(thread: &Thread, from: usize, to: usize, private: bool, wake: usi
         }
         let woken = bucket.wake(&source, wake, u32::MAX);
         let moved = match other {
-            None if source == target => bucket.rename(&source, target, move_),
             None => bucket.rename(&source, target, move_),
             Some(mut other) => {
                 let mut moved = 0;
@@ -50,7 +50,7 @@ pub fn requeue(thread: &Thread, from: usize, to: usize, private: bool, wake: usi
                 moved
             }
         };
-        return Ok(if expected.is_some() { woken + moved } else { woken });
+        return Ok(woken + moved);
     }
 }
 

@@ -56,7 +56,7 @@ fn wake_and_requeue() {
     program.call(24, [0; 3]).call(24, [0; 3]).call(231, [0; 3]);
     world.install(program);
     world.run(1);
-    assert_eq!(take_log(), ["wake 2", "woken 0", "woken 0", "requeue 1", "woken 0", "first 0", "second 2", "woken 0", "woken 0"]);
+    assert_eq!(take_log(), ["wake 2", "woken 0", "woken 0", "requeue 3", "woken 0", "first 0", "second 2", "woken 0", "woken 0"]);
     assert_eq!(futex::waiting(), 0);
 }
 

@@ -32,6 +32,7 @@ families! {
     faults
     fifos
     folders
+    futexes
     groups
     handlers
     file_mappings
@@ -40,10 +41,12 @@ families! {
     names
     opens
     pipes
+    polls
     processes
     ring3
     rw
     stats
+    threading
     waits
 }
 
