@@ -51,22 +51,25 @@ pub struct Options {
     pub program: Program,
 }
 
-/// Starts the system: spawns the task that does the rest.
+/// Starts the system. The program itself runs once the executor does. If it can't be started, the machine is switched off with a status that says
+/// so; ENOMEM is for the kernel's own tasks.
+///
+/// All this happens before the executor runs, not in a task: there is nothing yet that could run meanwhile.
 pub fn start(options: Options) -> Result<()> {
     trace::enable(options.trace);
     executor::spawn("load average", load_average::sample_for_ever()).map_err(|_| Errno::ENOMEM)?;
-    executor::spawn("start", run(options)).map_err(|_| Errno::ENOMEM)?;
-    Ok(())
-}
-
-async fn run(options: Options) {
-    let status = match bring_up(options) {
-        Ok(first) => exit_status(first.ended().await),
+    match bring_up(options) {
+        Ok(first) => executor::spawn("end", end_with(first)).map(drop).map_err(|_| Errno::ENOMEM),
         Err(Failure { status, text }) => {
             log::error!("{text}");
-            status
+            power_off(status)
         }
-    };
+    }
+}
+
+/// Waits for the first program to end, and ends the system.
+async fn end_with(first: Arc<Process>) {
+    let status = exit_status(first.ended().await);
     process::signal::kill_all_except(0);
     power_off(status)
 }

@@ -51,7 +51,7 @@ pub trait Receiver {
 pub struct Served {
     /// Items were handed to the receiver.
     pub received: bool,
-    /// Bytes were taken from the transmit source.
+    /// The chip has sent what it had, and has taken what there was from the transmit source.
     pub transmitted: bool,
     /// The chip lost bytes because nobody took them in time.
     pub overrun: bool,
@@ -144,6 +144,11 @@ impl<R: Registers> Uart<R> {
         LineStatus::from_bits_retain(self.read(Register::LineStatus)).contains(LineStatus::TRANSMITTER_IDLE)
     }
 
+    /// Whether the transmit FIFO is empty; the last byte may still be on its way out.
+    pub fn is_transmit_empty(&self) -> bool {
+        LineStatus::from_bits_retain(self.read(Register::LineStatus)).contains(LineStatus::TRANSMIT_EMPTY)
+    }
+
     /// Sends from `source` for as long as the chip is ready at once, in batches of its FIFO; leaves the transmit interrupt on when
     /// there may be more to send, and off when the source is dry. Returns whether anything was taken.
     pub fn transmit(&mut self, source: &mut dyn FnMut() -> Option<u8>) -> bool {
@@ -172,7 +177,10 @@ impl<R: Registers> Uart<R> {
                 InterruptIdentity::LineStatus | InterruptIdentity::Received | InterruptIdentity::ReceiveTimeout => {
                     self.receive(1, receiver, &mut served)
                 }
-                InterruptIdentity::TransmitEmpty => served.transmitted |= self.transmit(source),
+                InterruptIdentity::TransmitEmpty => {
+                    self.transmit(source);
+                    served.transmitted = true;
+                }
                 InterruptIdentity::ModemStatus => {
                     self.read(Register::ModemStatus);
                 }

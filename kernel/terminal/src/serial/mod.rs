@@ -176,10 +176,18 @@ impl SerialLine {
         port.as_deref().map_or(OUTPUT_SIZE, |port| (OUTPUT_SIZE - 1).saturating_sub(port.output.len()))
     }
 
-    /// Bytes that were queued and haven't left the machine.
+    /// Bytes that were queued and that the chip hasn't sent; `writers` is woken when the last one is.
     pub(crate) fn pending(&self) -> usize {
-        let port = self.port.lock();
-        port.as_deref().map_or(0, |port| port.output.len() + usize::from(!port.uart.is_drained()))
+        let mut port = self.port.lock();
+        let Some(port) = port.as_deref_mut() else { return 0 };
+        // A chip that is busy now interrupts when it isn't any more.
+        port.pump();
+        port.output.len() + usize::from(!port.uart.is_transmit_empty())
+    }
+
+    /// Whether even the last bit has left the machine.
+    fn is_drained(&self) -> bool {
+        self.pending() == 0 && self.port.lock().as_deref().is_none_or(|port| port.uart.is_drained())
     }
 
     /// Throws queued output away.
@@ -264,6 +272,6 @@ pub fn is_present(index: usize) -> bool {
 pub fn is_drained() -> bool {
     LINES.iter().all(|line| {
         line.set_stopped(false);
-        line.pending() == 0
+        line.is_drained()
     })
 }
