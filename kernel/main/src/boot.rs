@@ -12,7 +12,7 @@ use linux::start::{Options, Program};
 use log::{LevelFilter, info};
 use memory::heap::KernelHeap;
 
-use crate::{ktest, logger, serial};
+use crate::{crash, ktest, logger, serial};
 
 #[global_allocator]
 static HEAP: KernelHeap = KernelHeap;
@@ -30,6 +30,9 @@ fn kernel_main(info: &'static BootInfo) -> ! {
     // From the first timer on, the executor wants to hear from it.
     arch::interrupts::set_timer_handler(executor::timer::on_interrupt);
     arch::interrupts::enable();
+    if let Some(how) = parameters.crash {
+        crash::crash(how);
+    }
     if let Some(name) = &parameters.kernel_test {
         ktest::run(name);
     }
@@ -50,6 +53,7 @@ fn greet(info: &BootInfo) {
 
 /// Starts the system on top of the executor, and runs it for ever.
 fn start(info: &'static BootInfo, parameters: Parameters) -> ! {
+    linux::procfs::set_command_line(info.command_line);
     fs::random::stir(&arch::clock::boot_wall_time().to_le_bytes());
     fs::devices::register_memory_devices();
     let stdio = match parameters.stdio {

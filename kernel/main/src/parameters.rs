@@ -16,6 +16,14 @@ pub enum Stdio {
     Pipe,
 }
 
+/// How the kernel ends itself, for tests of what is said then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crash {
+    Panic,
+    /// A triple fault, which resets the machine.
+    Reset,
+}
+
 /// All parameters of the kernel, and what is left for init.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameters {
@@ -41,6 +49,8 @@ pub struct Parameters {
     pub environment: Vec<Vec<u8>>,
     /// `pollux.cwd=`: its working directory.
     pub directory: Option<Vec<u8>>,
+    /// `pollux.crash=panic|reset`.
+    pub crash: Option<Crash>,
     /// `console=`: devices in the order in which they were named; the last one is /dev/console.
     pub consoles: Vec<String>,
 }
@@ -59,6 +69,7 @@ impl Default for Parameters {
             arguments: Vec::new(),
             environment: Vec::new(),
             directory: None,
+            crash: None,
             consoles: Vec::new(),
         }
     }
@@ -135,6 +146,13 @@ impl Parameters {
             ("pollux.args", _) => self.arguments = list(value),
             ("pollux.env", _) => self.environment = list(value),
             ("pollux.cwd", _) => self.directory = (!value.is_empty()).then(|| percent_decode(value)),
+            ("pollux.crash", _) => {
+                self.crash = match value {
+                    "panic" => Some(Crash::Panic),
+                    "reset" => Some(Crash::Reset),
+                    _ => None,
+                }
+            }
             // Names with a dot belong to some module, never to init.
             (name, _) if name.contains('.') => {}
             (_, Some(_)) => self.init_environment.push(word.text.to_string()),

@@ -77,6 +77,9 @@ fn leave(thread: &Arc<Thread>) -> bool {
         let mut shared = process.shared.lock();
         let stopped = signal::leave_stop_count(thread, &mut shared);
         pass_on_signals(thread, &shared);
+        if shared.threads.len() == 1 {
+            process.set_last_thread(thread.raw_name(), thread.credentials());
+        }
         remove(thread, &mut shared);
         // Under the same lock, so that no reader sees the thread neither here nor there.
         process.ended.lock().add(&thread.usage());

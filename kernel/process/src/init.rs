@@ -76,6 +76,9 @@ pub fn become_init() -> Result<Arc<Process>> {
         kernel_init: true,
         account: 0,
     }));
+    let mut name = [0; crate::thread::NAME_LENGTH];
+    name[..4].copy_from_slice(b"init");
+    process.set_last_thread(name, Arc::new(Credentials::root()));
     tree::lock().add_process(&process, 0);
     Ok(process)
 }

@@ -23,11 +23,10 @@ pub fn make_room(thread: &Arc<Thread>) {
     }
     match largest() {
         Some((victim, pages)) => {
-            let name = victim.main_thread().map(|thread| thread.name()).unwrap_or_default();
             log::error!(
                 "Out of memory: killed process {} ({}), {} KiB of memory of its own",
                 victim.pid(),
-                alloc::string::String::from_utf8_lossy(&name),
+                alloc::string::String::from_utf8_lossy(&victim.name()),
                 pages * (memory::PAGE_SIZE / 1024)
             );
             let old = VICTIM.lock().replace(victim.clone());

@@ -15,6 +15,7 @@ use crate::itimer::IntervalTimers;
 use crate::limits::{Limits, Resource};
 use crate::session::Session;
 use crate::signal::{Actions, Pending};
+use crate::thread::{NAME_LENGTH, trimmed};
 use crate::times::Usage;
 use crate::{Thread, tree};
 
@@ -61,6 +62,12 @@ pub(crate) struct Shared {
     pub stop: StopState,
 }
 
+#[derive(Default)]
+struct LastThread {
+    name: [u8; NAME_LENGTH],
+    credentials: Option<Arc<Credentials>>,
+}
+
 /// A process.
 pub struct Process {
     pid: u32,
@@ -86,6 +93,8 @@ pub struct Process {
     /// Set when a vfork(2) child no longer uses its parent's memory.
     pub(crate) vfork: SpinLock<Option<Arc<Event>>>,
     pub(crate) status: AtomicU32,
+    /// Name and credentials of the last thread, for a process that has none any more.
+    last_thread: SpinLock<LastThread>,
     started: u64,
     pub(crate) subreaper: AtomicBool,
     pub(crate) has_executed: AtomicBool,
@@ -137,6 +146,7 @@ impl Process {
             ended_event: Event::new(),
             vfork: SpinLock::new(beginning.vfork),
             status: AtomicU32::new(0),
+            last_thread: SpinLock::new(LastThread::default()),
             started: executor::timer::now(),
             subreaper: AtomicBool::new(false),
             has_executed: AtomicBool::new(false),
@@ -278,9 +288,22 @@ impl Process {
         shared.threads.iter().find(|thread| thread.is_leader()).or(shared.threads.first()).cloned()
     }
 
-    /// The credentials of the main thread.
+    /// The credentials of the main thread; of a zombie, those that it ended with.
     pub fn credentials(&self) -> Option<Arc<Credentials>> {
-        self.main_thread().map(|thread| thread.credentials())
+        self.main_thread().map(|thread| thread.credentials()).or_else(|| self.last_thread.lock().credentials.clone())
+    }
+
+    /// The name of the main thread (`comm`); of a zombie, that with which it ended.
+    pub fn name(&self) -> Vec<u8> {
+        match self.main_thread() {
+            Some(thread) => thread.name(),
+            None => trimmed(&self.last_thread.lock().name).to_vec(),
+        }
+    }
+
+    /// Remembers what others may still want to know when no thread is left.
+    pub(crate) fn set_last_thread(&self, name: [u8; NAME_LENGTH], credentials: Arc<Credentials>) {
+        *self.last_thread.lock() = LastThread { name, credentials: Some(credentials) };
     }
 
     /// Whether no thread is left: the process is a zombie, or gone.

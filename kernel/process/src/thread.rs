@@ -39,6 +39,11 @@ pub type Files = SpinLock<FdTable>;
 /// The bytes of a thread's name, without a closing NUL; `TASK_COMM_LEN` is 16 with it.
 pub const NAME_LENGTH: usize = 15;
 
+/// A name without the zeros behind it.
+pub(crate) fn trimmed(name: &[u8; NAME_LENGTH]) -> &[u8] {
+    name.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
 /// A thread.
 pub struct Thread {
     tid: AtomicU32,
@@ -173,8 +178,7 @@ impl Thread {
 
     /// The thread's name (`comm`), up to 15 bytes.
     pub fn name(&self) -> alloc::vec::Vec<u8> {
-        let name = *self.name.lock();
-        name.split(|&byte| byte == 0).next().unwrap_or_default().to_vec()
+        trimmed(&self.name.lock()).to_vec()
     }
 
     /// Sets the name (PR_SET_NAME, /proc/PID/comm, execve); cut to 15 bytes.

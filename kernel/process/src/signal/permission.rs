@@ -23,8 +23,7 @@ pub fn may_signal(sender: &Thread, target: &Process, signal: Option<Signal>) -> 
     if mine.euid == 0 {
         return Ok(());
     }
-    // A zombie has no credentials any more; it takes signals without effect.
-    let Some(theirs) = target.credentials() else { return Ok(()) };
+    let theirs = target.credentials().ok_or(Errno::ESRCH)?;
     let same = [theirs.suid, theirs.uid].into_iter().any(|id| id == mine.euid || id == mine.uid);
     let continues = signal == Some(Signal::SIGCONT) && sender.process().session_id() == target.session_id();
     if same || continues { Ok(()) } else { Err(Errno::EPERM) }

@@ -1,0 +1,32 @@
+//! Ends on demand: `pollux.crash=panic` and `pollux.crash=reset`.
+//!
+//! What the `pollux` command says of a kernel that panics, or of a machine that is reset, can only be tested with a kernel that does so.
+
+use kernel::parameters::Crash;
+
+/// Ends the kernel in the way asked for.
+pub fn crash(how: Crash) {
+    match how {
+        Crash::Panic => outer(1),
+        Crash::Reset => triple_fault(),
+    }
+}
+
+/// Two frames with names that a test looks for in the backtrace.
+#[inline(never)]
+fn outer(depth: u32) {
+    inner(depth + 1);
+    log::debug!("not reached");
+}
+
+#[inline(never)]
+fn inner(depth: u32) {
+    panic!("a panic on demand, {depth} calls deep");
+}
+
+fn triple_fault() {
+    /// A descriptor table of length 0: no exception finds a handler, and none of those that follow from that.
+    static NO_HANDLERS: [u16; 5] = [0; 5];
+    // SAFETY: the processor gives up at the second instruction, so nothing that would need handlers runs any more.
+    unsafe { core::arch::asm!("lidt [{}]", "int3", in(reg) &NO_HANDLERS, options(nostack)) }
+}
