@@ -188,7 +188,9 @@ pub fn setgroups(call: &mut Call<'_>, count: usize, list: usize) -> Outcome {
     if count > GROUPS_MAX {
         return Err(Errno::EINVAL.into());
     }
-    let groups = UserPtr::<u32>::new(list).read_many(count)?;
+    let mut groups = UserPtr::<u32>::new(list).read_many(count)?;
+    // Linux keeps them sorted, and getgroups(2) shows it.
+    groups.sort_unstable();
     change(call, |c| {
         c.groups = groups.into();
         Ok(())

@@ -2,7 +2,7 @@
 
 use abi::{Errno, Result};
 use alloc::vec::Vec;
-use fs::{DirectoryEntry, LookupFlags};
+use fs::{DirectoryEntry, LookupFlags, Whence};
 use memory::UserSlice;
 
 use super::paths::{self, Base};
@@ -49,6 +49,7 @@ fn put(out: &mut Vec<u8>, limit: usize, entry: &DirectoryEntry<'_>) -> bool {
 fn read(call: &Call<'_>, fd: i32, buffer: usize, count: u32, put: fn(&mut Vec<u8>, usize, &DirectoryEntry<'_>) -> bool) -> Result<usize> {
     let file = call.file(fd)?;
     let limit = (count as usize).min(BUFFER_MAX);
+    let start = file.position();
     let mut out = Vec::new();
     let mut any = false;
     file.read_directory(&mut |entry| {
@@ -59,7 +60,11 @@ fn read(call: &Call<'_>, fd: i32, buffer: usize, count: u32, put: fn(&mut Vec<u8
         // Not even one entry fits.
         return Err(Errno::EINVAL);
     }
-    UserSlice::new(buffer, out.len()).write(&out)?;
+    if let Err(errno) = UserSlice::new(buffer, out.len()).write(&out) {
+        // The entries that did not arrive come again.
+        file.seek(start as i64, Whence::Start)?;
+        return Err(errno);
+    }
     Ok(out.len())
 }
 

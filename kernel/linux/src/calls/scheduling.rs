@@ -1,14 +1,15 @@
 //! Scheduling calls: yielding, CPU affinity, policies and priorities.
 //!
-//! All threads share the CPU in fair turns for now: a policy or nice value other than the default is refused as Linux refuses what a caller
-//! has no right or no kernel support for, rather than accepted and ignored.
+//! All threads share the CPU in fair turns for now. A policy other than the default is refused, as Linux refuses what a caller has no right to; the
+//! nice value, which is advice, is kept.
 
 use abi::process::SchedParam;
 use abi::time::Timespec;
 use abi::{Errno, Result};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use memory::{UserPtr, UserSlice};
-use process::Thread;
+use process::{Process, Thread};
 
 use crate::call::{Call, Outcome, Stop};
 
@@ -132,30 +133,57 @@ pub fn sched_rr_get_interval(call: &mut Call<'_>, tid: i32, interval: usize) -> 
     Ok(0)
 }
 
-/// getpriority(2) returns 20 − nice; every thread has nice 0.
-pub fn getpriority(call: &mut Call<'_>, which: i32, who: i32) -> Outcome {
-    check_who(call, which, who)?;
-    Ok(20)
-}
-
-pub fn setpriority(call: &mut Call<'_>, which: i32, who: i32, value: i32) -> Outcome {
-    check_who(call, which, who)?;
-    match value.clamp(-20, 19) {
-        0 => Ok(0),
-        value if value < 0 && !call.privileged() => Err(Errno::EACCES.into()),
-        _ => Err(Errno::EPERM.into()),
-    }
-}
-
-fn check_who(call: &Call<'_>, which: i32, who: i32) -> Result<()> {
+/// The threads that a pair of arguments of getpriority(2) names: one thread, all of a process group, or all of a user. EINVAL, ESRCH.
+fn threads(call: &Call<'_>, which: i32, who: i32) -> Result<Vec<Arc<Thread>>> {
     const PRIO_PROCESS: i32 = 0;
     const PRIO_PGRP: i32 = 1;
     const PRIO_USER: i32 = 2;
+    let wanted = |process: &Process| match which {
+        PRIO_PGRP if who == 0 => process.group_id() == call.thread.process().group_id(),
+        PRIO_PGRP => process.group_id() == who as u32,
+        _ if who == 0 => process.credentials().is_some_and(|theirs| theirs.uid == call.thread.credentials().uid),
+        _ => process.credentials().is_some_and(|theirs| theirs.uid == who as u32),
+    };
+    let mut found = Vec::new();
     match which {
-        PRIO_PROCESS => target(call, who).map(|_| ()).map_err(|_| Errno::ESRCH),
-        PRIO_PGRP if who == 0 || process::identity::session_of_group(who as u32).is_some() => Ok(()),
-        PRIO_USER if who == 0 || process::accounts::threads_of(who as u32) > 0 => Ok(()),
-        PRIO_PGRP | PRIO_USER => Err(Errno::ESRCH),
-        _ => Err(Errno::EINVAL),
+        PRIO_PROCESS => found.push(target(call, who).map_err(|_| Errno::ESRCH)?),
+        PRIO_PGRP | PRIO_USER => {
+            let mut next = 0;
+            while let Some(process) = process::next_process(next) {
+                next = process.pid().saturating_add(1);
+                if wanted(&process) {
+                    for tid in process.thread_ids()? {
+                        found.extend(process::find_thread(tid));
+                    }
+                }
+            }
+        }
+        _ => return Err(Errno::EINVAL),
     }
+    if found.is_empty() { Err(Errno::ESRCH) } else { Ok(found) }
+}
+
+/// getpriority(2) returns 20 − nice, of several threads the most favourable.
+pub fn getpriority(call: &mut Call<'_>, which: i32, who: i32) -> Outcome {
+    let found = threads(call, which, who)?;
+    Ok(found.iter().map(|thread| 20 - thread.nice()).max().unwrap_or(20) as usize)
+}
+
+/// setpriority(2). The nice value is kept, inherited and shown; all threads still take turns of the same length.
+pub fn setpriority(call: &mut Call<'_>, which: i32, who: i32, value: i32) -> Outcome {
+    let mine = call.thread.credentials();
+    let value = value.clamp(-20, 19);
+    for thread in threads(call, which, who)? {
+        let theirs = thread.credentials();
+        if !mine.is_privileged() {
+            if mine.euid != theirs.uid && mine.euid != theirs.euid {
+                return Err(Errno::EPERM.into());
+            }
+            if value < thread.nice() {
+                return Err(Errno::EACCES.into());
+            }
+        }
+        thread.set_nice(value);
+    }
+    Ok(0)
 }

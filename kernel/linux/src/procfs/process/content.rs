@@ -86,12 +86,12 @@ impl Content for Name {
     }
 }
 
-/// The name of the thread; that of the program file for a process without threads.
+/// The name of the thread; that with which it ended for a process without threads.
 pub(super) fn name_of(subject: Subject) -> Result<Vec<u8>> {
     if let Some(thread) = subject.thread()? {
         return Ok(Thread::name(&thread));
     }
-    let executable = subject.process()?.image().executable.clone();
-    let name = executable.map(|path| path.dentry().name().to_vec()).unwrap_or_else(|| b"init".to_vec());
-    Ok(name.into_iter().take(process::thread::NAME_LENGTH).collect())
+    let process = subject.process()?;
+    // The kernel's own init never had a thread.
+    Ok(if process.pid() == process::tree::INIT { b"init".to_vec() } else { process.name() })
 }
