@@ -1,9 +1,11 @@
 //! /proc/PID/status: facts for people.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use abi::Result;
+use fs::Credentials;
 use memory::{PAGE_SIZE, Usage};
 use process::{Process, Resource, Thread};
 
@@ -42,7 +44,7 @@ pub(super) fn status(subject: Subject, text: &mut Vec<u8>) -> Result<()> {
         writeln!(text, "\nState:\t{letter} ({})", state_word(letter))?;
         let number = subject.tid.unwrap_or(subject.pid);
         writeln!(text, "Tgid:\t{}\nNgid:\t0\nPid:\t{number}\nPPid:\t{}\nTracerPid:\t0", subject.pid, process.parent_pid())?;
-        identity(text, thread.as_deref())?;
+        identity(text, thread.as_deref(), &process.credentials().unwrap_or_else(|| Arc::new(Credentials::root())))?;
         writeln!(text, "NStgid:\t{}\nNSpid:\t{number}\nNSpgid:\t{}\nNSsid:\t{}", subject.pid, process.group_id(), process.session_id())?;
         if let Some(space) = process.space() {
             memory_lines(text, &space.usage())?;
@@ -63,22 +65,17 @@ pub(super) fn status(subject: Subject, text: &mut Vec<u8>) -> Result<()> {
     })
 }
 
-/// Users, groups and the size of the descriptor table.
-fn identity(text: &mut Text<'_>, thread: Option<&Thread>) -> fmt::Result {
-    let credentials = thread.map(|thread| thread.credentials());
+/// Users, groups and the size of the descriptor table; `main` are the credentials of a process whose threads have ended.
+fn identity(text: &mut Text<'_>, thread: Option<&Thread>, main: &Arc<Credentials>) -> fmt::Result {
+    let ids = thread.map_or_else(|| main.clone(), |thread| thread.credentials());
     let slots = thread.and_then(|thread| thread.with_files(|files| Ok(files.capacity())).ok()).unwrap_or(0);
-    match credentials {
-        None => writeln!(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t{slots}\nGroups:\t "),
-        Some(ids) => {
-            writeln!(text, "Uid:\t{}\t{}\t{}\t{}", ids.uid, ids.euid, ids.suid, ids.fsuid)?;
-            writeln!(text, "Gid:\t{}\t{}\t{}\t{}", ids.gid, ids.egid, ids.sgid, ids.fsgid)?;
-            write!(text, "FDSize:\t{slots}\nGroups:\t")?;
-            for group in ids.groups.iter() {
-                write!(text, "{group} ")?;
-            }
-            text.write_str(if ids.groups.is_empty() { " \n" } else { "\n" })
-        }
+    writeln!(text, "Uid:\t{}\t{}\t{}\t{}", ids.uid, ids.euid, ids.suid, ids.fsuid)?;
+    writeln!(text, "Gid:\t{}\t{}\t{}\t{}", ids.gid, ids.egid, ids.sgid, ids.fsgid)?;
+    write!(text, "FDSize:\t{slots}\nGroups:\t")?;
+    for group in ids.groups.iter() {
+        write!(text, "{group} ")?;
     }
+    text.write_str(if ids.groups.is_empty() { " \n" } else { "\n" })
 }
 
 /// Sizes in KiB.
