@@ -50,7 +50,11 @@ pub fn parse(table: &str) -> Result<Vec<Case>> {
 
 fn parse_filter(line: &str) -> Result<(Regex, String)> {
     let (pattern, rest) = line[2..].split_once(" => ").context("a filter needs ` => `")?;
-    let (replacement, reason) = rest.split_once(" : ").context("a filter needs a reason after ` : `")?;
+    // Without a replacement, matches are left out.
+    let (replacement, reason) = match rest.strip_prefix(": ") {
+        Some(reason) => ("", reason),
+        None => rest.split_once(" : ").context("a filter needs a reason after ` : `")?,
+    };
     if reason.trim().is_empty() {
         bail!("a filter needs a reason");
     }
@@ -126,6 +130,7 @@ mod tests {
         assert!(parse("== a\n").is_err());
         assert!(parse("== a\nx\n== a\ny\n").is_err());
         assert!(parse("== a\n~ x => y\nz\n").is_err());
+        assert!(parse("== a\n~ x => : left out\nz\n").is_ok());
     }
 
     #[test]

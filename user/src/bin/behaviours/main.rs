@@ -26,8 +26,10 @@ macro_rules! families {
 
 families! {
     clocks
+    credentials
     delivery
     descriptors
+    elves
     execs
     faults
     fifos
@@ -41,11 +43,13 @@ families! {
     names
     opens
     pipes
+    pointers
     polls
     processes
     ring3
     rw
     stats
+    system
     threading
     waits
 }

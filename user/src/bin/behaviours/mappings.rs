@@ -312,7 +312,7 @@ fn brk_below_start_refused() {
     assert_eq!(brk(0xffff_8000_0000_0000), end);
 }
 
-fn limit(which: u32, bytes: u64) {
+fn limit(which: usize, bytes: u64) {
     let mut limit = [0u64; 2];
     assert_eq!(sys!(getrlimit, which, &mut limit), Ok(0));
     limit[0] = bytes;
@@ -321,7 +321,7 @@ fn limit(which: u32, bytes: u64) {
 
 fn address_space_limit_enomem() {
     fork(|| {
-        limit(libc::RLIMIT_AS as u32, 100 << 20);
+        limit(libc::RLIMIT_AS.word(), 100 << 20);
         assert_eq!(map(200 << 20, RW, PRIVATE), Err(ENOMEM));
         assert!(map(1 << 20, RW, PRIVATE).is_ok());
     })
@@ -331,7 +331,7 @@ fn address_space_limit_enomem() {
 fn data_limit_refuses_brk() {
     fork(|| {
         let end = brk(0);
-        limit(libc::RLIMIT_DATA as u32, 1 << 20);
+        limit(libc::RLIMIT_DATA.word(), 1 << 20);
         assert_eq!(brk(end + (2 << 20)), end);
     })
     .passed();
@@ -387,7 +387,7 @@ fn stack_grows() {
 
 fn stack_limit_sigsegv() {
     fork(|| {
-        limit(libc::RLIMIT_STACK as u32, 1 << 20);
+        limit(libc::RLIMIT_STACK.word(), 1 << 20);
         let child = fork(|| {
             dig(1000);
         });

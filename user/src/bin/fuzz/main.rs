@@ -18,6 +18,7 @@ use user::memory::{PAGE, RW, SHARED, atomic, nowhere};
 use user::random::Random;
 use user::signals;
 use user::sys;
+use user::sys::Argument;
 
 /// Calls of one child at most.
 const BATCH: u32 = 400;
@@ -123,12 +124,12 @@ fn settle(folder: &str, as_root: bool) {
         files::open("/dev/null", libc::O_RDWR).expect("/dev/null");
     }
     assert_eq!(sys!(chdir, files::c(folder).as_c_str()), Ok(0));
-    let limits: [(u32, u64); 5] = [
-        (libc::RLIMIT_AS as u32, 256 << 20),
-        (libc::RLIMIT_FSIZE as u32, 1 << 20),
-        (libc::RLIMIT_NPROC as u32, 60),
-        (libc::RLIMIT_CPU as u32, 5),
-        (libc::RLIMIT_NOFILE as u32, 64),
+    let limits: [(usize, u64); 5] = [
+        (libc::RLIMIT_AS.word(), 256 << 20),
+        (libc::RLIMIT_FSIZE.word(), 1 << 20),
+        (libc::RLIMIT_NPROC.word(), 60),
+        (libc::RLIMIT_CPU.word(), 5),
+        (libc::RLIMIT_NOFILE.word(), 64),
     ];
     for (which, most) in limits {
         let _ = sys!(setrlimit, which, &[most, most]);
