@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(PARALLEL));
-    match groups::all() {
+    match groups::all(&arguments) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
         Err(error) => {
             eprintln!("cannot make the list of tests: {error:#}");

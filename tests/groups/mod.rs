@@ -3,16 +3,22 @@
 mod app;
 mod boot;
 mod ktest;
+mod limits;
 mod pty;
 mod run;
 mod shell;
+mod tour;
 mod user;
 
 use anyhow::Result;
-use libtest_mimic::Trial;
+use libtest_mimic::{Arguments, Trial};
 
 /// All tests of all groups.
-pub fn all() -> Result<Vec<Trial>> {
-    let groups = [ktest::tests()?, run::tests(), boot::tests(), shell::tests()?, user::tests()?, pty::tests(), app::tests()];
-    Ok(groups.into_iter().flatten().collect())
+pub fn all(arguments: &Arguments) -> Result<Vec<Trial>> {
+    let user = user::tests(user::wants_families(arguments))?;
+    let groups = [ktest::tests()?, run::tests(), boot::tests(), shell::tests()?, user, limits::tests(), pty::tests(), app::tests()];
+    let mut trials: Vec<Trial> = groups.into_iter().flatten().collect();
+    let names = trials.iter().map(|trial| trial.name().to_owned()).collect();
+    trials.push(tour::test(names));
+    Ok(trials)
 }

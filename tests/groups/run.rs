@@ -28,7 +28,9 @@ pub fn tests() -> Vec<Trial> {
         trial("run::program_of_this_machine_with_libraries", travelling_program),
         trial("run::root_from_a_folder", root_from_folder),
         trial("run::root_from_an_archive", root_from_archive),
-        trial("run::timeout_has_its_status", timeout),
+        trial("run::timeout_is_124", timeout),
+        trial("run::panic_is_121", panic),
+        trial("run::triple_fault_is_122", triple_fault),
         trial("run::reader_that_leaves_ends_the_run", reader_leaves),
         trial("run::trace_shows_calls", trace),
         trial("run::both_machines_and_many_processors", machines),
@@ -140,6 +142,22 @@ fn timeout() -> Result<()> {
     let output = command::finish(&mut command::pollux(&["run", "--timeout", "5", "--", "sleep", "1000"]), b"");
     ensure!(output.status.code() == Some(status::TIMEOUT.into()), "{output:?}");
     ensure!(String::from_utf8_lossy(&output.stderr).contains("stopped"), "{output:?}");
+    Ok(())
+}
+
+fn panic() -> Result<()> {
+    let outcome: Outcome = run_with(&["--append", "pollux.crash=panic"], &["true"], b"").into();
+    ensure!(outcome.status == status::PANIC.into() && outcome.stdout.is_empty(), "{outcome:?}");
+    // The text, and functions, file and line behind the addresses.
+    for expected in ["a panic on demand, 2 calls deep", "crash::inner", "crash::outer", "crash.rs:"] {
+        ensure!(outcome.stderr.contains(expected), "{expected} is missing: {}", outcome.stderr);
+    }
+    Ok(())
+}
+
+fn triple_fault() -> Result<()> {
+    let outcome: Outcome = run_with(&["--append", "pollux.crash=reset"], &["true"], b"").into();
+    ensure!(outcome.status == status::GUEST_DIED.into() && outcome.stderr.contains("reset"), "{outcome:?}");
     Ok(())
 }
 

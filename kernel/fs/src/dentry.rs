@@ -166,12 +166,13 @@ impl Dentry {
         self.forget(&child.name(), Arc::as_ptr(child));
     }
 
+    /// Takes `child` out of the map, or whoever had the name and lives no more.
     fn forget(&self, name: &[u8], child: *const Dentry) {
         let removed = {
             let mut children = self.children.lock();
             let Some(map) = children.as_mut() else { return };
             match map.get(name) {
-                Some(weak) if core::ptr::eq(weak.as_ptr(), child) => map.remove_entry(name),
+                Some(weak) if core::ptr::eq(weak.as_ptr(), child) || weak.strong_count() == 0 => map.remove_entry(name),
                 _ => None,
             }
         };
@@ -200,6 +201,12 @@ impl Dentry {
             let Some(parent) = at.parent() else { return false };
             at = parent;
         }
+    }
+
+    /// How many names the map of children holds, whether they live or not.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.children.lock().as_ref().map_or(0, |map| map.len())
     }
 
     /// The living children; for tests and for the unmounting of a tree.

@@ -125,9 +125,10 @@ impl FdTable {
         self.take_where(0, u32::MAX, |slot| slot.close_on_exec)
     }
 
-    /// exit(2): takes out all.
+    /// exit(2): takes out all. The list is made in the place of the table, as an exit must not fail for want of memory.
     pub fn take_all(&mut self) -> Vec<Arc<OpenFile>> {
-        self.take_where(0, u32::MAX, |_| true)
+        self.first_free = 0;
+        core::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.map(|slot| slot.file)).collect()
     }
 
     fn take_where(&mut self, first: u32, last: u32, wanted: impl Fn(&Slot) -> bool) -> Vec<Arc<OpenFile>> {

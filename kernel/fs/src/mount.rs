@@ -223,8 +223,9 @@ pub fn unmount(path: Path, lazy: bool) -> Result<()> {
     if !lazy && (!mount.children.lock().is_empty() || Arc::strong_count(&mount) > 2) {
         return Err(Errno::EBUSY);
     }
-    let place = mount.detach();
-    drop(place);
+    // What is mounted below goes as well: parent and child refer to each other, so nobody could ever free them.
+    let detached: Vec<Option<Path>> = list(&mount).iter().rev().map(Mount::detach).collect();
+    drop(detached);
     recent::forget_all();
     Ok(())
 }

@@ -148,6 +148,7 @@ impl FsContext {
         let opened = make_description(&place, flags)?;
         if flags.contains(OpenFlags::TRUNC) && kind == FileType::Regular {
             place.inode().truncate(0)?;
+            place.clear_set_ids(credentials)?;
         }
         Ok(opened)
     }

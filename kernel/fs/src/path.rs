@@ -3,10 +3,16 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::{Errno, Result};
+
 use crate::dentry::Dentry;
 use crate::inode::Inode;
 use crate::metadata::{FileType, Metadata};
 use crate::mount::Mount;
+use crate::walk::PATH_MAX;
+
+/// What stands for a path that is too long to be shown.
+const TOO_LONG: &[u8] = b"(path too long)";
 
 /// A place: an entry of a file system, seen through one of its mounts.
 #[derive(Clone)]
@@ -92,11 +98,14 @@ impl Path {
 
     /// The absolute path as seen from `root`: what getcwd(2) and /proc show. A place that `root` does not reach is shown from the top of its own
     /// tree with "(unreachable)" in front; a removed file has " (deleted)" behind it; a nameless one shows its label.
-    pub fn absolute(&self, root: &Path) -> Vec<u8> {
+    ///
+    /// ENAMETOOLONG from [`PATH_MAX`] bytes on (a tree may be far deeper than any path), ENOMEM.
+    pub fn try_absolute(&self, root: &Path) -> Result<Vec<u8>> {
         if let Some(label) = self.inode().label() {
-            return label.into_bytes();
+            return Ok(label.into_bytes());
         }
         let mut names: Vec<Arc<[u8]>> = Vec::new();
+        let mut length = 0;
         let mut at = self.clone();
         let reached = loop {
             if at == *root {
@@ -109,13 +118,21 @@ impl Path {
                 }
                 continue;
             }
-            names.push(at.dentry.name());
+            let name = at.dentry.name();
+            length += 1 + name.len();
+            if length >= PATH_MAX {
+                return Err(Errno::ENAMETOOLONG);
+            }
+            names.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+            names.push(name);
             match at.dentry.parent() {
                 Some(parent) => at.dentry = parent,
                 None => break false,
             }
         };
+        const AROUND: usize = 32;
         let mut text = Vec::new();
+        text.try_reserve(length + AROUND).map_err(|_| Errno::ENOMEM)?;
         if !reached {
             text.extend_from_slice(b"(unreachable)");
         }
@@ -129,7 +146,12 @@ impl Path {
         if self.dentry.is_deleted() {
             text.extend_from_slice(b" (deleted)");
         }
-        text
+        Ok(text)
+    }
+
+    /// [`Path::try_absolute`] for lists, which show a path that cannot be had as "(path too long)".
+    pub fn absolute(&self, root: &Path) -> Vec<u8> {
+        self.try_absolute(root).unwrap_or_else(|_| TOO_LONG.to_vec())
     }
 
     /// [`Path::absolute`] from the top of the tree.

@@ -350,6 +350,7 @@ impl SyntheticFile {
         if !anew && let Some(text) = self.text.lock().clone() {
             return Ok(text);
         }
+        memory::frames::admit()?;
         let mut text = Vec::new();
         self.content.generate(&mut text)?;
         let text = Arc::new(text);

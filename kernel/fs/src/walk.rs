@@ -187,7 +187,8 @@ impl<'a> Walk<'a> {
                 self.component = Component { text: rest.text.clone(), start, end: start + length };
             }
             let ends_here = |rest: &Rest<'_>| rest.text.bytes().iter().skip(rest.position).all(|&byte| byte == b'/');
-            let last = self.links.iter().all(ends_here) && ends_here(&self.first);
+            // The innermost text first: it mostly goes on, and then the tails of the others, slashes by the thousand perhaps, are not looked at.
+            let last = self.links.iter().rev().all(ends_here) && ends_here(&self.first);
             if last {
                 let behind = |rest: &Rest<'_>| rest.position < rest.text.bytes().len();
                 self.trailing_slash |= slash_here || self.links.iter().any(behind) || behind(&self.first);

@@ -35,35 +35,33 @@ pub fn register_memory_devices() {
     }
 }
 
-/// How many random or discarded bytes go through the stack at a time.
+/// How many random bytes go through the stack at a time.
 const CHUNK: usize = 256;
 
-/// Takes everything from `source` and forgets it, or stirs it into the random pool.
-fn swallow(source: &mut IoSource<'_>, stir: bool) -> Result<usize> {
+/// One read or write of random bytes moves at most this much, so that it does not hold the CPU for long.
+const RANDOM_MAX: usize = 1 << 20;
+
+/// Stirs what `source` has into the random pool.
+fn swallow(source: &mut IoSource<'_>) -> Result<usize> {
     let mut chunk = [0; CHUNK];
     let mut total = 0;
-    while source.remaining() > 0 {
+    while source.remaining() > 0 && total < RANDOM_MAX {
         let count = match source.take(&mut chunk) {
             Ok(0) => break,
             Ok(count) => count,
             Err(_) if total > 0 => break,
             Err(error) => return Err(error),
         };
-        if stir {
-            random::stir(chunk.get(..count).unwrap_or(&[]));
-        }
+        random::stir(chunk.get(..count).unwrap_or(&[]));
         total += count;
     }
     Ok(total)
 }
 
-/// One read gives at most this much, so that it does not hold the CPU for long.
-const RANDOM_READ_MAX: usize = 1 << 20;
-
 fn give_random(sink: &mut IoSink<'_>) -> Result<usize> {
     let mut chunk = [0; CHUNK];
     let mut total = 0;
-    while sink.remaining() > 0 && total < RANDOM_READ_MAX {
+    while sink.remaining() > 0 && total < RANDOM_MAX {
         let wanted = sink.remaining().min(CHUNK);
         let Some(piece) = chunk.get_mut(..wanted) else { break };
         random::fill(piece);
@@ -95,7 +93,7 @@ impl File for MemoryDevice {
             // Linux does not even look at the bytes.
             Kind::Null | Kind::Zero => Ok(source.remaining()),
             Kind::Full => Err(Errno::ENOSPC),
-            Kind::Random | Kind::Urandom => swallow(source, true),
+            Kind::Random | Kind::Urandom => swallow(source),
         }
     }
 

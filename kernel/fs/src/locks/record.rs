@@ -41,8 +41,9 @@ fn in_the_way(record: &Record, owner: LockOwner, kind: LockKind, range: &LockRan
 
 /// The first lock that would keep `owner` from getting this one.
 pub fn test_record(file: &OpenFile, owner: LockOwner, kind: LockKind, range: LockRange) -> Option<Conflict> {
+    let key = key(file);
     let table = TABLE.lock();
-    let locks = table.files.get(&key(file))?;
+    let locks = table.files.get(&key)?;
     let found = locks.records.iter().filter(|record| in_the_way(record, owner, kind, &range)).min_by_key(|record| record.range.start)?;
     Some(Conflict { kind: found.kind, range: found.range, pid: found.pid })
 }
@@ -138,35 +139,38 @@ fn begin_wait(key: Key, owner: LockOwner, kind: LockKind, range: LockRange) -> R
     let mut table = TABLE.lock();
     table.waiting.try_reserve(1).map_err(|_| Errno::ENOLCK)?;
     // Descriptions are shared by processes, so nobody can say who waits for whom: Linux does not look for circles there either.
-    if matches!(owner, LockOwner::Process(_)) && leads_back(&table, &waiting) {
+    if matches!(owner, LockOwner::Process(_)) && leads_back(&table, &waiting)? {
         return Err(Errno::EDEADLK);
     }
     table.waiting.push(waiting);
     Ok(WaitEdge(ticket))
 }
 
-/// Whether one of those that `start` would wait for waits, directly or through others, for the owner of `start`.
-fn leads_back(table: &Table, start: &Waiting) -> bool {
-    let mut seen: Vec<LockOwner> = Vec::new();
-    let mut next = holders(table, start);
-    while let Some(holder) = next.pop() {
+/// Whether one of those that `start` would wait for waits, directly or through others, for the owner of `start`. ENOLCK when there is no memory.
+fn leads_back(table: &Table, start: &Waiting) -> Result<bool> {
+    let mut reached: Vec<LockOwner> = Vec::new();
+    add_holders(table, start, &mut reached)?;
+    let mut next = 0;
+    while let Some(&holder) = reached.get(next) {
         if holder == start.owner {
-            return true;
+            return Ok(true);
         }
-        if seen.contains(&holder) {
-            continue;
-        }
-        seen.push(holder);
         for waiting in table.waiting.iter().filter(|waiting| waiting.owner == holder) {
-            next.extend(holders(table, waiting));
+            add_holders(table, waiting, &mut reached)?;
         }
+        next += 1;
     }
-    false
+    Ok(false)
 }
 
-/// Who holds the locks that stand in the way of `waiting`.
-fn holders(table: &Table, waiting: &Waiting) -> Vec<LockOwner> {
+/// Adds who holds the locks that stand in the way of `waiting`: each owner once, however many locks it has.
+fn add_holders(table: &Table, waiting: &Waiting, reached: &mut Vec<LockOwner>) -> Result<()> {
     let records = table.files.get(&waiting.key).map(|locks| locks.records.as_slice()).unwrap_or_default();
-    let blocking = records.iter().filter(|record| in_the_way(record, waiting.owner, waiting.kind, &waiting.range));
-    blocking.map(|record| record.owner).collect()
+    for record in records.iter().filter(|record| in_the_way(record, waiting.owner, waiting.kind, &waiting.range)) {
+        if !reached.contains(&record.owner) {
+            reached.try_reserve(1).map_err(|_| Errno::ENOLCK)?;
+            reached.push(record.owner);
+        }
+    }
+    Ok(())
 }

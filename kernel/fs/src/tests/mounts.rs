@@ -123,3 +123,18 @@ fn dev_and_its_devices() {
     pts.remove_node(b"0").unwrap();
     assert_eq!(error(world.find("/dev/pts/0")), Errno::ENOENT);
 }
+
+#[test]
+fn lazy_unmounting_frees_what_is_mounted_below() {
+    let world = World::new();
+    let mount_at = |path: &str| {
+        let at = world.mkdir(path).unwrap();
+        let fs = Tmpfs::new(&TmpfsOptions::unlimited()).unwrap();
+        let weak = std::sync::Arc::downgrade(&fs);
+        mount::mount(fs, &at, "t", MountFlags::empty()).unwrap();
+        weak
+    };
+    let (outer, inner) = (mount_at("/mnt"), mount_at("/mnt/below"));
+    mount::unmount(world.find("/mnt").unwrap(), true).unwrap();
+    assert_eq!((outer.strong_count(), inner.strong_count()), (0, 0));
+}

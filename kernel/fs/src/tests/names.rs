@@ -4,7 +4,7 @@ use abi::Errno;
 
 use crate::metadata::{DeviceNumber, FileType, S_ISGID};
 use crate::testing::*;
-use crate::{Credentials, OpenFlags, RenameMode, TimeChange};
+use crate::{Credentials, OpenFlags, Path, RenameMode, TimeChange};
 
 #[test]
 fn mkdir_and_rmdir() {
@@ -193,4 +193,30 @@ fn times() {
     let before = world.find("/").unwrap().metadata().modified;
     world.create("/another", b"").unwrap();
     assert_ne!(world.find("/").unwrap().metadata().modified, before);
+}
+
+#[test]
+fn paths_are_shown_up_to_the_longest() {
+    let world = World::new();
+    let name = "n".repeat(255);
+    let mut at = world.context.root();
+    for _ in 0..16 {
+        at = world.context.make_directory(&world.who, Some(&at), name.as_bytes(), 0o777).unwrap();
+    }
+    assert_eq!(at.try_absolute(&world.context.root()), Err(Errno::ENAMETOOLONG));
+    let above = at.dentry().parent().unwrap();
+    let above = Path::new(at.mount().clone(), above);
+    assert_eq!(world.absolute(&above).len(), 15 * 256);
+}
+
+#[test]
+fn entries_that_nobody_uses_leave_nothing_behind() {
+    let world = World::new();
+    let top = world.mkdir("/top").unwrap();
+    world.mkdir("/top/middle").unwrap();
+    let low = world.mkdir("/top/middle/low").unwrap();
+    crate::dentry::recent::forget_all();
+    assert_eq!(top.dentry().remembered(), 1);
+    drop(low);
+    assert_eq!(top.dentry().remembered(), 0, "of a chain that goes at once, each parent forgets its child");
 }

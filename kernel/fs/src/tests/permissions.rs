@@ -93,3 +93,12 @@ fn changing_attributes() {
     place.truncate(&two.who, 0, u64::MAX).unwrap();
     assert_eq!(file.metadata().mode, 0o100777);
 }
+
+#[test]
+fn cutting_a_file_takes_its_set_ids() {
+    let world = World::new();
+    let file = world.create("/file", b"x").unwrap();
+    file.path().set_mode(&world.who, 0o6777).unwrap();
+    world.as_user(10, 20).open("/file", OpenFlags::WRONLY | OpenFlags::TRUNC).unwrap();
+    assert_eq!(file.metadata().mode & 0o7777, 0o777);
+}

@@ -162,6 +162,7 @@ impl Inode for DirectoryNode {
 
     fn link(&self, name: &[u8], target: &Arc<dyn Inode>) -> Result<()> {
         self.check_free()?;
+        memory::frames::admit()?;
         if target.metadata().links == 0 {
             // Its last name is gone: only a file that never had one may get one.
             let unnamed = target.as_any().downcast_ref::<RegularNode>().is_some_and(RegularNode::may_be_named);

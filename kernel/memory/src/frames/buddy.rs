@@ -11,6 +11,9 @@ use core::sync::atomic::Ordering::Relaxed;
 /// Number of block sizes: orders 0 to 11, that is 4 KiB to 8 MiB.
 pub const ORDERS: usize = 12;
 
+/// Blocks of this order (32 KiB) and above count as large.
+pub const LARGE_ORDER: usize = 3;
+
 /// The lists of free blocks over an array of frame descriptions.
 pub(crate) struct Buddy {
     infos: &'static [FrameInfo],
@@ -20,22 +23,29 @@ pub(crate) struct Buddy {
     /// Bit `o` is set when the list of order `o` is not empty.
     nonempty: u32,
     free: usize,
+    /// Free frames in large blocks.
+    large: usize,
 }
 
 impl Buddy {
     /// An allocator that manages nothing.
     pub const fn empty() -> Buddy {
-        Buddy { infos: &[], count: 0, heads: [NONE; ORDERS], nonempty: 0, free: 0 }
+        Buddy { infos: &[], count: 0, heads: [NONE; ORDERS], nonempty: 0, free: 0, large: 0 }
     }
 
     /// An allocator over the frames that `infos` describes, all of them still reserved.
     pub const fn new(infos: &'static [FrameInfo]) -> Buddy {
-        Buddy { infos, count: infos.len(), heads: [NONE; ORDERS], nonempty: 0, free: 0 }
+        Buddy { infos, count: infos.len(), heads: [NONE; ORDERS], nonempty: 0, free: 0, large: 0 }
     }
 
     /// Free frames in all blocks together.
     pub const fn free_frames(&self) -> usize {
         self.free
+    }
+
+    /// Free frames in blocks of [`LARGE_ORDER`] and above.
+    pub const fn large_frames(&self) -> usize {
+        self.large
     }
 
     /// Takes a block of 2^`order` frames and returns the number of its first frame, which is a multiple of its size.
@@ -127,12 +137,14 @@ impl Buddy {
         }
         self.heads[order] = number;
         self.nonempty |= 1 << order;
+        self.large += if order >= LARGE_ORDER { 1 << order } else { 0 };
     }
 
     fn unlink(&mut self, number: u32, order: usize) {
         let info = &self.infos[number as usize];
         let (next, previous) = (info.next.load(Relaxed), info.previous.load(Relaxed));
         info.set_kind(Kind::Used);
+        self.large -= if order >= LARGE_ORDER { 1 << order } else { 0 };
         if next != NONE {
             self.infos[next as usize].previous.store(previous, Relaxed);
         }

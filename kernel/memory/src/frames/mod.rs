@@ -13,7 +13,7 @@ mod setup;
 mod stock;
 
 pub(crate) use buddy::Buddy;
-pub use buddy::ORDERS;
+pub use buddy::{LARGE_ORDER, ORDERS};
 pub(crate) use info::{FrameInfo, Kind, NONE};
 #[cfg(not(target_os = "none"))]
 pub use setup::init_hosted;
@@ -33,6 +33,10 @@ static INFOS: AtomicPtr<FrameInfo> = AtomicPtr::new(core::ptr::null_mut());
 static INFO_COUNT: AtomicUsize = AtomicUsize::new(0);
 /// Free frames in blocks and in stock, counted here so that [`admit`] needs no lock.
 static FREE: AtomicUsize = AtomicUsize::new(0);
+/// Free frames in large blocks, for [`admit`] as well.
+static LARGE: AtomicUsize = AtomicUsize::new(0);
+/// So many frames in large blocks are kept back for the kernel's own objects of more than one frame: 512 KiB.
+const LARGE_RESERVE: usize = 128;
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 static RESERVE: AtomicUsize = AtomicUsize::new(0);
 
@@ -57,9 +61,10 @@ pub fn blocks() -> [usize; ORDERS] {
     BUDDY.lock().blocks()
 }
 
-/// Whether something that programs can pile up may be allocated now. ENOMEM when only the kernel's reserve is left.
+/// Whether something that programs can pile up may be allocated now. ENOMEM when only the kernel's reserve is left, or when what is free lies in
+/// such small pieces that the kernel's larger objects would soon find no place.
 pub fn admit() -> Result<()> {
-    if FREE.load(Relaxed) > RESERVE.load(Relaxed) { Ok(()) } else { Err(Errno::ENOMEM) }
+    if FREE.load(Relaxed) > RESERVE.load(Relaxed) && LARGE.load(Relaxed) >= LARGE_RESERVE { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
 /// Whether `frames` more could be admitted now: for requests of a known size.
@@ -76,23 +81,30 @@ pub fn allocate(order: usize) -> Option<Frame> {
 
 /// A block of more than one frame. Frames in stock may be what is missing for it: when there is none, they all go back once.
 fn allocate_block(order: usize) -> Option<u32> {
-    let block = BUDDY.lock().allocate(order);
-    block.or_else(|| {
+    with_buddy(|buddy| buddy.allocate(order)).or_else(|| {
         stock::give_back_all();
-        BUDDY.lock().allocate(order)
+        with_buddy(|buddy| buddy.allocate(order))
     })
+}
+
+/// Does something with the allocator under its lock.
+fn with_buddy<R>(f: impl FnOnce(&mut Buddy) -> R) -> R {
+    let mut buddy = BUDDY.lock();
+    let result = f(&mut buddy);
+    LARGE.store(buddy.large_frames(), Relaxed);
+    result
 }
 
 /// [`allocate`] on behalf of a program: leaves the reserve alone.
 pub fn allocate_admitted(order: usize) -> Result<Frame> {
-    admit()?;
+    admit_many(0)?;
     allocate(order).ok_or(Errno::ENOMEM)
 }
 
 /// Gives a block back. `order` must be the one it was allocated with.
 pub fn free(frame: Frame, order: usize) {
-    let freed =
-        u32::try_from(frame.number()).is_ok_and(|number| if order == 0 { stock::put(number) } else { BUDDY.lock().free(number, order) });
+    let freed = u32::try_from(frame.number())
+        .is_ok_and(|number| if order == 0 { stock::put(number) } else { with_buddy(|buddy| buddy.free(number, order)) });
     if freed {
         FREE.fetch_add(1 << order, Relaxed);
     } else {

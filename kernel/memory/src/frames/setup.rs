@@ -56,10 +56,7 @@ pub fn init(boot: &BootInfo) -> Result<(), SetupError> {
 /// The range must be RAM that was not given before and that nothing uses any more.
 pub unsafe fn add_range(range: Range<u64>) {
     let (start, end) = whole_frames(&range);
-    let added = {
-        let mut buddy = super::BUDDY.lock();
-        buddy.add_range(start, end.min(INFO_COUNT.load(Relaxed) as u32))
-    };
+    let added = super::with_buddy(|buddy| buddy.add_range(start, end.min(INFO_COUNT.load(Relaxed) as u32)));
     FREE.fetch_add(added, Relaxed);
     TOTAL.fetch_add(added, Relaxed);
 }
@@ -120,7 +117,7 @@ unsafe fn take_over(regions: &[MemoryRegion], excluded: &[Range<u64>]) -> Result
     FREE.store(free, Relaxed);
     TOTAL.store(free, Relaxed);
     RESERVE.store((free / RESERVE_PART).clamp(RESERVE_BOUNDS.0, RESERVE_BOUNDS.1), Relaxed);
-    *super::BUDDY.lock() = buddy;
+    super::with_buddy(|empty| *empty = buddy);
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! block in up to eleven steps and merge it again a moment later, under a lock that all processors share. The stock takes and gives back half
 //! of its size at a time instead. Frames in stock count as free.
 
-use super::{BUDDY, Buddy, Kind, info};
+use super::{Buddy, Kind, info, with_buddy};
 use arch::MAX_CPUS;
 use arch::cpu::PerCpu;
 use sync::SpinLock;
@@ -42,7 +42,7 @@ pub(super) fn put(number: u32) -> bool {
     info.set_kind(Kind::Stock);
     let mut stock = STOCK.get().lock();
     if stock.count == SIZE {
-        stock.give_back(HALF, &mut BUDDY.lock());
+        with_buddy(|buddy| stock.give_back(HALF, buddy));
     }
     let count = stock.count;
     stock.numbers[count % SIZE] = number;
@@ -56,7 +56,7 @@ pub(super) fn give_back_all() {
     for stock in STOCK.iter() {
         let mut stock = stock.lock();
         let count = stock.count;
-        stock.give_back(count, &mut BUDDY.lock());
+        with_buddy(|buddy| stock.give_back(count, buddy));
     }
 }
 
@@ -75,15 +75,16 @@ impl Stock {
     }
 
     fn fill(&mut self) {
-        let mut buddy = BUDDY.lock();
-        while self.count < HALF {
-            let Some(number) = buddy.allocate(0) else { break };
-            if let Some(info) = info(u64::from(number)) {
-                info.set_kind(Kind::Stock);
+        with_buddy(|buddy| {
+            while self.count < HALF {
+                let Some(number) = buddy.allocate(0) else { break };
+                if let Some(info) = info(u64::from(number)) {
+                    info.set_kind(Kind::Stock);
+                }
+                self.numbers[self.count] = number;
+                self.count += 1;
             }
-            self.numbers[self.count] = number;
-            self.count += 1;
-        }
+        });
     }
 
     /// Gives the `count` frames that came first back; the later ones are still in the processor's cache.

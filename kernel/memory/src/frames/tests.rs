@@ -97,6 +97,35 @@ fn the_reserve_is_for_the_kernel() {
 }
 
 #[test]
+fn memory_in_small_pieces_still_has_blocks_for_the_kernel() {
+    let _serial = serial();
+    let before = stats();
+    let mut pages = Vec::new();
+    while let Ok(page) = crate::Page::zeroed() {
+        pages.push(page);
+    }
+    // Every second page goes: half of memory is free, in single frames.
+    let mut keep = false;
+    pages.retain(|_| {
+        keep = !keep;
+        keep
+    });
+    assert!(stats().free > before.total / 3);
+    let mut blocks = Vec::new();
+    while admit().is_ok() {
+        blocks.push(allocate(1).unwrap());
+    }
+    let large = allocate(LARGE_ORDER).expect("a block for what was admitted last");
+    assert!(crate::Page::zeroed().is_ok(), "pages are still to be had");
+    free(large, LARGE_ORDER);
+    for block in blocks {
+        free(block, 1);
+    }
+    drop(pages);
+    assert_eq!((stats(), admit()), (before, Ok(())));
+}
+
+#[test]
 fn pages_count_their_references() {
     let _serial = serial();
     let before = stats();

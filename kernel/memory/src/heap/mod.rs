@@ -4,7 +4,8 @@
 //! allocator, all but one a class, so a burst of allocations leaves nothing behind and a class in steady use doesn't come and go. What is
 //! larger than the largest class is a block of 2^n frames.
 //!
-//! The heap takes from the reserve if it must (see [`crate::frames`]); code that allocates on behalf of programs asks `admit` first.
+//! Small requests take from the reserve if they must (see [`crate::frames`]); code that allocates on behalf of programs asks `admit` first.
+//! A block of more than 32 KiB never does: what is that large has a size that a program chose, and is asked for by `try_reserve`.
 
 mod classes;
 mod slab;
@@ -66,6 +67,9 @@ impl Heap {
             return self.classes[index].lock().allocate(index, &CLASSES[index]);
         }
         let order = order_for(layout);
+        if order > frames::LARGE_ORDER && (order >= frames::ORDERS || frames::admit_many(1 << order).is_err()) {
+            return null_mut();
+        }
         match frames::allocate(order) {
             Some(frame) => {
                 self.large_frames.fetch_add(1 << order, Relaxed);

@@ -124,3 +124,22 @@ fn exhaustion_gives_null() {
     }
     assert_eq!(frames::stats(), before);
 }
+
+#[test]
+fn large_blocks_leave_the_reserve_alone() {
+    let _serial = serial();
+    let mut pages = Vec::new();
+    while let Ok(page) = crate::Page::zeroed() {
+        pages.push(page);
+    }
+    let heap = Heap::new();
+    let size = PAGE_SIZE << frames::LARGE_ORDER;
+    // SAFETY: the size isn't zero.
+    assert!(unsafe { heap.alloc(Layout::from_size_align(size + 1, 8).unwrap()) }.is_null(), "a size that a program may have chosen");
+    let layout = Layout::from_size_align(size, 8).unwrap();
+    // SAFETY: as above.
+    let block = unsafe { heap.alloc(layout) };
+    assert!(!block.is_null(), "the kernel's own");
+    // SAFETY: the block is live with this layout.
+    unsafe { heap.dealloc(block, layout) };
+}

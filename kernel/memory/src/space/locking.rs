@@ -65,12 +65,18 @@ impl AddressSpace {
         self.lock_everything(false);
     }
 
+    /// One area at a time, because there may be tens of thousands.
     fn lock_everything(&self, locked: bool) {
-        let mut inner = self.inner.lock();
-        let Ok(()) = inner.areas.change(0..arch::USER_END, |area| {
-            area.flags.set(AreaFlags::LOCKED, locked);
-            Ok::<(), core::convert::Infallible>(())
-        });
+        let mut at = 0;
+        loop {
+            let mut inner = self.inner.lock();
+            let Some(range) = inner.areas.find_from(at).map(|area| area.start..area.end) else { return };
+            at = range.end;
+            let Ok(()) = inner.areas.change(range, |area| {
+                area.flags.set(AreaFlags::LOCKED, locked);
+                Ok::<(), core::convert::Infallible>(())
+            });
+        }
     }
 
     fn set_locked(&self, range: Range<usize>, locked: bool) -> Result<()> {

@@ -37,8 +37,9 @@ impl AddressSpace {
             mapping: file.map(|file| Mapping { file: Registration::new(file, self.id, &self.me), first }),
         };
         let fixed = request.flags.intersects(MapFlags::FIXED | MapFlags::FIXED_NOREPLACE);
-        let mut dropped = Vec::new();
         let (range, locked) = loop {
+            // Goes after the lock, at the end of each round.
+            let mut dropped = Vec::new();
             let mut inner = self.inner.lock();
             if inner.areas.len() >= MAX_AREAS {
                 return Err(Errno::ENOMEM);
@@ -70,7 +71,6 @@ impl AddressSpace {
             inner.note_peak();
             break (range, locked);
         };
-        drop(dropped);
         if locked || request.flags.contains(MapFlags::POPULATE) {
             self.populate(range.clone());
         }
@@ -122,6 +122,11 @@ impl AddressSpace {
             return Err(Errno::EINVAL);
         }
         let len = page_align(request.len).ok_or(Errno::ENOMEM)?;
+        // Growing down would shift what the addresses show.
+        let private_memory = matches!(request.backing, Backing::Anonymous) && !request.flags.contains(MapFlags::SHARED);
+        if request.flags.contains(MapFlags::GROWSDOWN) && !private_memory {
+            return Err(Errno::EINVAL);
+        }
         if let Backing::File { offset, .. } = request.backing {
             if !offset.is_multiple_of(PAGE_SIZE as u64) {
                 return Err(Errno::EINVAL);

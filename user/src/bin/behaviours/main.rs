@@ -37,6 +37,7 @@ families! {
     futexes
     groups
     handlers
+    jobs
     file_mappings
     locks
     mappings
@@ -46,10 +47,13 @@ families! {
     pointers
     polls
     processes
+    procfs
+    programs
     ring3
     rw
     stats
     system
+    terminals
     threading
     waits
 }

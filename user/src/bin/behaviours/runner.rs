@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use user::child::{self, Child, Status};
-use user::sys::{ECHILD, EINTR};
+use user::sys::EINTR;
 use user::{files, signals, sys};
 
 pub struct Behaviour {
@@ -113,15 +113,34 @@ fn prepare(folder: &str) {
     assert_eq!(sys!(chdir, files::c(folder).as_c_str()), Ok(0), "chdir to the scratch folder");
 }
 
-/// Ends and reaps what the behaviour left behind: its group, and orphans that came to this process.
+/// Ends and reaps what the behaviour left behind: its group, and orphans in other groups that came to this process.
 fn clear_up(group: i32) {
     let _ = sys!(kill, -group, libc::SIGKILL);
-    for _ in 0..200 {
+    for round in 0..400 {
         match sys!(wait4, -1, 0, libc::WNOHANG, 0) {
-            Err(ECHILD) => return,
-            Ok(0) => child::pause_ms(5),
+            Ok(0) => {
+                if round >= 10 {
+                    children().into_iter().for_each(|pid| {
+                        let _ = sys!(kill, pid, libc::SIGKILL);
+                    });
+                }
+                child::pause_ms(5);
+            }
             Ok(_) | Err(EINTR) => {}
             Err(_) => return,
         }
     }
+}
+
+/// The processes whose parent this one is.
+fn children() -> Vec<i32> {
+    let me = std::process::id().to_string();
+    let listed = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers
+        .filter(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)) == Some(&me)
+        })
+        .collect()
 }

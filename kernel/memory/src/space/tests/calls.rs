@@ -252,3 +252,16 @@ fn too_many_areas() {
     assert_eq!(space.protect(BASE - 8 * P, P, R), Err(Errno::ENOMEM));
     assert_eq!(space.unmap(BASE - 9 * P, P), Ok(()));
 }
+
+#[test]
+fn only_private_memory_grows_down() {
+    let _serial = serial();
+    let space = AddressSpace::new().unwrap();
+    let grows = |flags| MapRequest { flags: MapFlags::GROWSDOWN | flags, ..MapRequest::anonymous(P, RW) };
+    assert_eq!(space.map(grows(MapFlags::SHARED)), Err(Errno::EINVAL));
+    assert_eq!(
+        space.map(MapRequest { flags: MapFlags::GROWSDOWN, ..of_file(&TestFile::new(&[1]), 0, P, R, MapFlags::empty()) }),
+        Err(Errno::EINVAL)
+    );
+    assert!(space.map(grows(MapFlags::empty())).is_ok());
+}
