@@ -50,6 +50,10 @@ pub fn file(thread: &Thread, fd: i32) -> Result<Arc<OpenFile>> {
     any_file(thread, fd).and_then(|file| if file.flags().is_path() { Err(Errno::EBADF) } else { Ok(file) })
 }
 
+/// A second reference to a file that goes into the table: if the table refuses it, the last reference must not be dropped under the table's lock,
+/// since closing a file may be work.
+struct KeptAlive(#[expect(dead_code, reason = "held, not read")] Arc<OpenFile>);
+
 impl Call<'_> {
     /// See [`arguments`].
     #[inline]
@@ -94,20 +98,29 @@ impl Call<'_> {
     /// Gives `file` the lowest free descriptor. EMFILE.
     pub fn install(&self, file: Arc<OpenFile>, close_on_exec: bool) -> Result<i32> {
         let limit = self.descriptor_limit();
-        self.thread.with_files(|files| files.insert(file, close_on_exec, limit)).map(|fd| fd as i32)
+        let kept = KeptAlive(file.clone());
+        let fd = self.thread.with_files(|files| files.insert(file, close_on_exec, limit));
+        drop(kept);
+        fd.map(|fd| fd as i32)
     }
 
     /// Gives `file` the lowest free descriptor from `minimum` on. EMFILE, EINVAL.
     pub fn install_from(&self, file: Arc<OpenFile>, minimum: usize, close_on_exec: bool) -> Result<i32> {
         let minimum = u32::try_from(minimum).map_err(|_| Errno::EINVAL)?;
         let limit = self.descriptor_limit();
-        self.thread.with_files(|files| files.insert_from(file, minimum, close_on_exec, limit)).map(|fd| fd as i32)
+        let kept = KeptAlive(file.clone());
+        let fd = self.thread.with_files(|files| files.insert_from(file, minimum, close_on_exec, limit));
+        drop(kept);
+        fd.map(|fd| fd as i32)
     }
 
     /// Puts `file` at a descriptor, closing what was there. EBADF.
     pub fn replace(&self, fd: i32, file: Arc<OpenFile>, close_on_exec: bool) -> Result<()> {
         let limit = self.descriptor_limit();
-        let old = self.with_descriptor(fd, |files, fd| files.replace(fd, file, close_on_exec, limit))?;
+        let kept = KeptAlive(file.clone());
+        let old = self.with_descriptor(fd, |files, fd| files.replace(fd, file, close_on_exec, limit));
+        drop(kept);
+        let old = old?;
         old.into_iter().for_each(|old| self.release(old));
         Ok(())
     }

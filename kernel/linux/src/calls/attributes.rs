@@ -5,7 +5,7 @@ use abi::{Errno, Result};
 use fs::{LookupFlags, Path, TimeChange};
 use memory::UserPtr;
 
-use super::io::{file_size_limit, write_failure};
+use super::io::{drop_set_ids, file_size_limit, write_failure};
 use super::paths::{self, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, Base, at_flags};
 use crate::call::{Call, Outcome};
 
@@ -151,6 +151,7 @@ pub fn ftruncate(call: &mut Call<'_>, fd: i32, size: usize) -> Outcome {
         return Err(write_failure(call.thread, &file, Errno::EFBIG).into());
     }
     file.truncate(size)?;
+    drop_set_ids(call.thread, &file)?;
     Ok(0)
 }
 
@@ -170,6 +171,7 @@ pub fn fallocate(call: &mut Call<'_>, fd: i32, mode: u32, offset: usize, size: u
         return Err(write_failure(call.thread, &file, Errno::EFBIG).into());
     }
     file.allocate(start..end, mode & KEEP_SIZE != 0, mode & PUNCH_HOLE != 0)?;
+    drop_set_ids(call.thread, &file)?;
     Ok(0)
 }
 

@@ -18,8 +18,14 @@ const GROUPS_MAX: usize = 65536;
 const LAST_CAPABILITY: u32 = 40;
 
 fn change(call: &Call<'_>, edit: impl FnOnce(&mut Credentials) -> Result<()>) -> Outcome {
-    let mut credentials = Credentials::clone(&call.thread.credentials());
+    let old = call.thread.credentials();
+    let mut credentials = Credentials::clone(&old);
     edit(&mut credentials)?;
+    if (old.euid, old.egid, old.fsuid, old.fsgid) != (credentials.euid, credentials.egid, credentials.fsuid, credentials.fsgid) {
+        // What the process knows from before is not for its new user to look at.
+        call.thread.process().set_dumpable(false);
+        call.thread.set_parent_death_signal(None);
+    }
     call.thread.set_credentials(credentials);
     Ok(0)
 }

@@ -83,7 +83,7 @@ pub fn getcwd(call: &mut Call<'_>, buffer: usize, size: usize) -> Outcome {
     if working.dentry().is_deleted() {
         return Err(Errno::ENOENT.into());
     }
-    let mut path = working.absolute(&context.root());
+    let mut path = working.try_absolute(&context.root())?;
     path.push(0);
     if path.len() > size {
         return Err(Errno::ERANGE.into());

@@ -108,14 +108,15 @@ fn attempt_write(thread: &Thread, file: &OpenFile, ranges: &[UserRange], place: 
         Place::Current => file.write(&mut source, file_size_limit(thread)),
         Place::At(position) => file.write_at(position, &mut source, file_size_limit(thread)),
     }?;
-    if file.file().seek_kind() == SeekKind::Positioned {
-        drop_set_ids(thread, file)?;
-    }
+    drop_set_ids(thread, file)?;
     Ok(done)
 }
 
 /// A program that someone without privilege wrote to must not run with its owner's rights.
-fn drop_set_ids(thread: &Thread, file: &OpenFile) -> Result<()> {
+pub fn drop_set_ids(thread: &Thread, file: &OpenFile) -> Result<()> {
+    if file.file().seek_kind() != SeekKind::Positioned {
+        return Ok(());
+    }
     let credentials = thread.credentials();
     if credentials.overrides_files() { Ok(()) } else { file.path().clear_set_ids(&credentials) }
 }

@@ -17,7 +17,7 @@ const KNOWN: u32 = OpenFlags::all().bits() | 3;
 
 /// FIFOs whose other side is not open yet, between the two halves of the opener's call, by tid. An opener counts as open already while it
 /// waits, so the attempt of the first half must not be dropped and made again.
-static PENDING: SpinLock<BTreeMap<u32, PendingOpen>> = SpinLock::new(BTreeMap::new());
+static PENDING: SpinLock<BTreeMap<u32, (PendingOpen, OpenFlags)>> = SpinLock::new(BTreeMap::new());
 
 /// Gives an open file the lowest free descriptor.
 fn install(call: &Call<'_>, file: Arc<OpenFile>, flags: OpenFlags) -> Result<usize> {
@@ -31,7 +31,7 @@ fn open_at(call: &Call<'_>, base: Base, path: usize, flags: u32, mode: u32) -> O
     match call.fs()?.open(&call.thread.credentials(), start.as_ref(), &path, flags, mode)? {
         Opened::Ready(file) => Ok(install(call, file, flags)?),
         Opened::Waiting(pending) => {
-            let old = PENDING.lock().insert(call.thread.tid(), pending);
+            let old = PENDING.lock().insert(call.thread.tid(), (pending, flags));
             drop(old);
             Err(Stop::Wait(0))
         }
@@ -39,19 +39,19 @@ fn open_at(call: &Call<'_>, base: Base, path: usize, flags: u32, mode: u32) -> O
 }
 
 /// Waits for the other side of a FIFO. A signal closes our side again.
-async fn open_fifo(call: &Call<'_>, flags: u32) -> Result<usize> {
-    let pending = PENDING.lock().remove(&call.thread.tid()).ok_or(Errno::EINTR)?;
+async fn open_fifo(call: &Call<'_>) -> Result<usize> {
+    let (pending, flags) = PENDING.lock().remove(&call.thread.tid()).ok_or(Errno::EINTR)?;
     let met = WaitUntil::new(pending.wait_queue(), || pending.is_ready().then_some(()));
     interruptible(call.thread, met).await?;
-    install(call, pending.finish(), OpenFlags::from_bits_retain(flags))
+    install(call, pending.finish(), flags)
 }
 
 pub fn open(call: &mut Call<'_>, path: usize, flags: u32, mode: u32) -> Outcome {
     open_at(call, Base::Working, path, flags, mode)
 }
 
-pub async fn open_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Result<usize> {
-    open_fifo(call, args[1] as u32).await
+pub async fn open_wait(call: &mut Call<'_>, _: [usize; 6], _: usize) -> Result<usize> {
+    open_fifo(call).await
 }
 
 pub fn creat(call: &mut Call<'_>, path: usize, mode: u32) -> Outcome {
@@ -60,15 +60,15 @@ pub fn creat(call: &mut Call<'_>, path: usize, mode: u32) -> Outcome {
 }
 
 pub async fn creat_wait(call: &mut Call<'_>, _: [usize; 6], _: usize) -> Result<usize> {
-    open_fifo(call, 0).await
+    open_fifo(call).await
 }
 
 pub fn openat(call: &mut Call<'_>, directory: i32, path: usize, flags: u32, mode: u32) -> Outcome {
     open_at(call, Base::from_fd(directory), path, flags, mode)
 }
 
-pub async fn openat_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Result<usize> {
-    open_fifo(call, args[2] as u32).await
+pub async fn openat_wait(call: &mut Call<'_>, _: [usize; 6], _: usize) -> Result<usize> {
+    open_fifo(call).await
 }
 
 fn read_how(address: usize, size: usize) -> Result<OpenHow> {
@@ -102,9 +102,8 @@ pub fn openat2(call: &mut Call<'_>, directory: i32, path: usize, how: usize, siz
     open_at(call, Base::from_fd(directory), path, how.flags as u32, how.mode as u32)
 }
 
-pub async fn openat2_wait(call: &mut Call<'_>, args: [usize; 6], _: usize) -> Result<usize> {
-    let how = read_how(args[2], args[3])?;
-    open_fifo(call, how.flags as u32).await
+pub async fn openat2_wait(call: &mut Call<'_>, _: [usize; 6], _: usize) -> Result<usize> {
+    open_fifo(call).await
 }
 
 pub fn pipe(call: &mut Call<'_>, fds: usize) -> Outcome {

@@ -27,8 +27,11 @@ impl Watch {
             return Err(Errno::EINVAL);
         }
         let mut fds = UserPtr::<PollFd>::new(address).read_many(count as usize)?;
+        memory::frames::admit()?;
         let mut files = Vec::new();
         let mut interests = Vec::new();
+        files.try_reserve_exact(fds.len()).map_err(|_| Errno::ENOMEM)?;
+        interests.try_reserve_exact(fds.len()).map_err(|_| Errno::ENOMEM)?;
         for fd in &mut fds {
             fd.returned = 0;
             let file = if fd.fd < 0 { None } else { crate::call::file(thread, fd.fd).ok() };

@@ -49,6 +49,9 @@ pub async fn wait_for_any<T>(
         let arrivals = interest.events.intersects(ARRIVALS) || !interest.events.intersects(ROOM);
         for (wanted, side) in [(arrivals, Side::Read), (interest.events.intersects(ROOM), Side::Write)] {
             if let Some(queue) = wanted.then(|| FileQueue::new(&interest.file, side)).flatten() {
+                // A program may do this in many threads at once, with many descriptors each.
+                memory::frames::admit()?;
+                waits.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
                 waits.push(Box::pin(Wait::new(queue)));
             }
         }

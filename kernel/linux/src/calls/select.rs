@@ -43,6 +43,10 @@ impl Sets {
         };
         let asked = [read(addresses[0])?, read(addresses[1])?, read(addresses[2])?];
         let mut sets = Sets { words, addresses, asked, answer: [const { Vec::new() }; 3], fds: Vec::new(), interests: Vec::new() };
+        memory::frames::admit()?;
+        for set in &mut sets.answer {
+            set.try_reserve_exact(words).map_err(|_| Errno::ENOMEM)?;
+        }
         for fd in 0..count {
             let mut events = PollEvents::empty();
             for (kind, set) in KINDS.into_iter().zip(&sets.asked) {
@@ -52,6 +56,8 @@ impl Sets {
             }
             if !events.is_empty() {
                 let file = call.file(fd as i32)?;
+                sets.fds.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+                sets.interests.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
                 sets.fds.push(fd);
                 sets.interests.push(Interest { file, events });
             }

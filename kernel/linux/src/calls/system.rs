@@ -125,7 +125,9 @@ pub fn getrandom(_: &mut Call<'_>, buffer: usize, count: usize, flags: u32) -> O
     if flags & !(NONBLOCK | RANDOM | INSECURE) != 0 || flags & (RANDOM | INSECURE) == RANDOM | INSECURE {
         return Err(Errno::EINVAL.into());
     }
-    let count = count.min(i32::MAX as usize);
+    /// More than this comes as a short count, so that one call does not keep the processor for seconds; only 256 bytes are promised whole.
+    const CALL_MAX: usize = 1 << 20;
+    let count = count.min(CALL_MAX);
     let mut done = 0;
     let mut piece = [0u8; 256];
     while done < count {

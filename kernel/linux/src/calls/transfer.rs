@@ -3,16 +3,27 @@
 use abi::{Errno, Result};
 use alloc::sync::Arc;
 use alloc::vec;
+use alloc::vec::Vec;
 use fs::{FileType, OpenFile, OpenFlags, SeekKind, Side};
 use memory::{IoSink, IoSource, PAGE_SIZE, UserPtr, UserRange, UserSlice};
 use process::Process;
 
 use super::blocking::until_done;
-use super::io::{TRANSFER_MAX, file_size_limit, vector, write_failure};
+use super::io::{drop_set_ids, file_size_limit, vector, write_failure};
 use crate::call::{Call, Outcome, Stop};
 
 /// How much is moved at a time; what one call may have in its hands, if the writing side must wait, is at most this.
 const PIECE: usize = 16 * 1024;
+/// The most that one call moves before it returns with a short count, so that no call keeps the processor for long.
+const CALL_MAX: usize = 8 << 20;
+
+/// A buffer for a transfer of `count` bytes. ENOMEM.
+fn buffer(count: usize) -> Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(PIECE.min(count)).map_err(|_| Errno::ENOMEM)?;
+    buffer.resize(PIECE.min(count), 0);
+    Ok(buffer)
+}
 
 /// A position argument of a file: the one that the program gave, or the file's own.
 struct Position {
@@ -89,7 +100,7 @@ impl Sendfile {
 
     /// Moves bytes until `count` are moved, the input ends, or the output would block. The second value says that it would block.
     fn step(&mut self, call: &Call<'_>, count: usize) -> Result<(usize, bool)> {
-        let mut piece = vec![0u8; PIECE.min(count)];
+        let mut piece = buffer(count)?;
         let mut moved = 0;
         while moved < count {
             let room = piece.len().min(count - moved);
@@ -99,6 +110,7 @@ impl Sendfile {
             self.position.advance(read);
             let written = self.output.write(&mut IoSource::kernel(bytes), file_size_limit(call.thread));
             let done = *written.as_ref().unwrap_or(&0);
+            drop_set_ids(call.thread, &self.output)?;
             give_back(&self.input, &mut self.position, read - done);
             moved += done;
             match written {
@@ -114,7 +126,7 @@ impl Sendfile {
 
 pub fn sendfile(call: &mut Call<'_>, out: i32, input: i32, offset: usize, count: usize) -> Outcome {
     let mut transfer = Sendfile::new(call, out, input, offset)?;
-    let count = count.min(TRANSFER_MAX);
+    let count = count.min(CALL_MAX);
     let (moved, blocked) = transfer.step(call, count)?;
     transfer.position.write_back()?;
     match blocked && moved < count {
@@ -125,7 +137,7 @@ pub fn sendfile(call: &mut Call<'_>, out: i32, input: i32, offset: usize, count:
 }
 
 pub async fn sendfile_wait(call: &mut Call<'_>, args: [usize; 6], mut done: usize) -> Result<usize> {
-    let count = args[3].min(TRANSFER_MAX);
+    let count = args[3].min(CALL_MAX);
     let mut transfer = Sendfile::new(call, args[0] as i32, args[1] as i32, args[2])?;
     while done < count {
         let output = transfer.output.clone();
@@ -172,14 +184,14 @@ pub fn copy_file_range(
     if !input.flags().reads() || !output.flags().writes() || output.flags().contains(OpenFlags::APPEND) {
         return Err(Errno::EBADF.into());
     }
-    let count = count.min(TRANSFER_MAX);
+    let count = count.min(CALL_MAX);
     if Arc::ptr_eq(input.inode(), output.inode()) {
         let (start, target) = (from.given.unwrap_or(input.position()), to.given.unwrap_or(output.position()));
         if start < target.saturating_add(count as u64) && target < start.saturating_add(count as u64) {
             return Err(Errno::EINVAL.into());
         }
     }
-    let mut piece = vec![0u8; PIECE.min(count)];
+    let mut piece = buffer(count)?;
     let mut moved = 0;
     while moved < count {
         let room = piece.len().min(count - moved);
@@ -189,6 +201,7 @@ pub fn copy_file_range(
         from.advance(read);
         let written = to.write_to(&output, &mut IoSource::kernel(bytes), file_size_limit(call.thread));
         let done = *written.as_ref().unwrap_or(&0);
+        drop_set_ids(call.thread, &output)?;
         give_back(&input, &mut from, read - done);
         to.advance(done);
         moved += done;
@@ -203,13 +216,17 @@ pub fn copy_file_range(
     Ok(moved)
 }
 
-/// The process whose memory is asked for. ESRCH; EPERM unless all its user ids are the caller's, or the caller is root.
+/// The process whose memory is asked for. ESRCH; EPERM unless all its ids are the caller's real ones and it may be looked into, or the caller is
+/// root (ptrace(2), "PTRACE_MODE_ATTACH_REALCREDS").
 fn remote(call: &Call<'_>, pid: i32) -> Result<Arc<Process>> {
     let target = u32::try_from(pid).ok().and_then(process::find_process).ok_or(Errno::ESRCH)?;
+    if Arc::ptr_eq(&target, call.thread.process()) {
+        return Ok(target);
+    }
     let (mine, theirs) = (call.thread.credentials(), target.credentials().ok_or(Errno::ESRCH)?);
-    let same = [theirs.uid, theirs.euid, theirs.suid].iter().all(|&uid| uid == mine.fsuid)
-        && [theirs.gid, theirs.egid, theirs.sgid].iter().all(|&gid| gid == mine.fsgid);
-    if !same && !call.privileged() {
+    let same = [theirs.uid, theirs.euid, theirs.suid].iter().all(|&uid| uid == mine.uid)
+        && [theirs.gid, theirs.egid, theirs.sgid].iter().all(|&gid| gid == mine.gid);
+    if !(call.privileged() || same && target.is_dumpable()) {
         return Err(Errno::EPERM);
     }
     Ok(target)
