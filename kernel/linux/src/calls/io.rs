@@ -183,9 +183,11 @@ async fn write_waiting(call: &Call<'_>, fd: usize, ranges: &[UserRange], place: 
                 return if done > 0 { Ok(done) } else { Err(errno) };
             }
         }
-        if done >= total || !must_finish(&file) {
+        if done >= total || !must_finish(&file) || call.thread.killed() {
             return Ok(done);
         }
+        // A reader that keeps up would let this go on for ever.
+        executor::budget::checkpoint(1).await;
     }
 }
 
