@@ -78,7 +78,7 @@ pub fn start_to_exit() -> Result<Value> {
 /// system and what the firmware keeps are in it.
 pub fn memory_at_prompt() -> Result<Value> {
     // Read by the shell itself: another process would be counted.
-    let script = "while read name value unit; do [ $name = MemFree: ] && echo $value; done < /proc/meminfo";
+    let script = "while read name value unit; do [ $name = MemFree: ] && echo $value; done < /proc/meminfo; true";
     let stdout = guest(&["sh", "-l", "-c", script], Counting::Time)?.stdout;
     let free: Value = stdout.trim().parse().with_context(|| format!("MemFree is {stdout:?}"))?;
     Ok(Value::from(MachineOptions::default().memory) * 1024.0 - free)
