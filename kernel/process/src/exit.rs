@@ -103,7 +103,12 @@ pub(crate) fn remove(thread: &Arc<Thread>, shared: &mut Shared) {
         }
     }
     if shared.threads.len() * 4 < shared.threads.capacity() {
-        shared.threads.shrink_to_fit();
+        // An end must not fail for want of memory: without a smaller block the large one stays.
+        let mut smaller = Vec::new();
+        if smaller.try_reserve_exact(shared.threads.len()).is_ok() {
+            smaller.append(&mut shared.threads);
+            shared.threads = smaller;
+        }
     }
 }
 

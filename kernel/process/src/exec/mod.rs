@@ -98,32 +98,44 @@ async fn be_alone(thread: &Arc<Thread>) -> Result<()> {
 }
 
 /// The process becomes the new program.
+///
+/// Who may reach into a process is judged by its credentials and by whether it is dumpable, and others may ask at any await. So the new
+/// identity is complete before the new memory can be seen at all, and what takes its time (emptying the old memory, closing files) comes last.
+/// In between nobody gets at it, as the new identity may be a lesser one than the old memory was meant for.
 async fn move_over(thread: &Arc<Thread>, plan: &Plan, loaded: &Loaded) {
     let process = thread.process();
+    // Writes to the old memory, as the old user.
     robust::release(thread);
     process.note_resident();
+    process.set_dumpable(false);
+    take_identity(thread, plan, loaded);
     let old = process.replace_space(Some(SpaceUse::new(loaded.space.clone())));
+    process.set_dumpable(!plan.secure);
     process.activate_space();
     exit::release_vfork_parent(process);
+    let closed = thread.files().map(|files| files.lock().take_close_on_exec()).unwrap_or_default();
     if let Some(old) = old {
         exit::clear_space(old).await;
     }
-    let closed = thread.files().map(|files| files.lock().take_close_on_exec()).unwrap_or_default();
     exit::drop_files(process, closed).await;
+}
+
+/// Everything but memory and files that a thread and its process take from the new program, or lose.
+fn take_identity(thread: &Thread, plan: &Plan, loaded: &Loaded) {
+    let process = thread.process();
+    if plan.secure {
+        thread.set_parent_death_signal(None);
+    }
+    thread.set_credentials(plan.credentials.clone());
+    let old_image = core::mem::replace(&mut *process.image.lock(), Arc::new(loaded.image.clone()));
+    drop(old_image);
     let actions = process.actions().lock().after_exec();
     drop(process.set_actions(Arc::new(SpinLock::new(actions))));
     *thread.alternate_stack.lock() = SignalStack { flags: SignalStack::DISABLE, ..SignalStack::default() };
     *thread.restart.lock() = crate::restart::Restart::None;
     thread.set_name(plan.short_name());
-    if plan.secure {
-        thread.set_parent_death_signal(None);
-    }
-    process.set_dumpable(!plan.secure);
     process.set_exit_signal(Some(Signal::SIGCHLD));
     process.has_executed.store(true, Ordering::Relaxed);
-    thread.set_credentials(plan.credentials.clone());
-    let old_image = core::mem::replace(&mut *process.image.lock(), Arc::new(loaded.image.clone()));
-    drop(old_image);
 }
 
 /// A program that was loaded for a process that doesn't run yet.

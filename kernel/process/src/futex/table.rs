@@ -150,19 +150,23 @@ impl Bucket {
             let Some(at) = self.matching(from, key, bitset) else { break };
             from = self.node(at).map_or(NONE, |node| node.next);
             if let Some(thread) = self.remove(at) {
-                thread.futex.0.store(NOWHERE, Ordering::Release);
-                thread.wake();
+                release(&thread);
                 woken += 1;
             }
         }
         woken
     }
 
-    /// Takes the first waiter of a key out, to be put into another queue.
-    pub fn take(&mut self, key: &Key) -> Option<(Arc<Thread>, u32)> {
-        let at = self.matching(self.first, key, u32::MAX)?;
-        let bitset = self.node(at)?.bitset;
-        Some((self.remove(at)?, bitset))
+    /// Has the first waiter of `key` wait for another key in `other`, the queue number `number`. Without memory for that it is woken, which a
+    /// program must expect of any futex. False: there is none.
+    pub fn move_first(&mut self, key: &Key, other: &mut Bucket, number: usize, new: Key) -> bool {
+        let Some(at) = self.matching(self.first, key, u32::MAX) else { return false };
+        let Some(bitset) = self.node(at).map(|node| node.bitset) else { return false };
+        let Some(thread) = self.remove(at) else { return false };
+        if other.push(number, new, bitset, thread.clone()).is_err() {
+            release(&thread);
+        }
+        true
     }
 
     /// Has the first waiters of `key` wait for another key of the same queue, `limit` of them. Answers how many.
@@ -178,6 +182,12 @@ impl Bucket {
         }
         renamed
     }
+}
+
+/// Ends the wait of a thread that was taken out of its queue.
+fn release(thread: &Thread) {
+    thread.futex.0.store(NOWHERE, Ordering::Release);
+    thread.wake();
 }
 
 /// Takes the thread out of whatever queue it stands in. False: it isn't in one, it was woken.

@@ -38,13 +38,7 @@ pub fn requeue(thread: &Thread, from: usize, to: usize, private: bool, wake: usi
             None => bucket.rename(&source, target, move_),
             Some(mut other) => {
                 let mut moved = 0;
-                while moved < move_ {
-                    let Some((waiter, bitset)) = bucket.take(&source) else { break };
-                    if other.push(second, target, bitset, waiter.clone()).is_err() {
-                        // No room in the other queue: it waits on where it was, which a program must expect of any futex.
-                        bucket.push(first, source, bitset, waiter)?;
-                        break;
-                    }
+                while moved < move_ && bucket.move_first(&source, &mut other, second, target) {
                     moved += 1;
                 }
                 moved

@@ -6,7 +6,7 @@
 use alloc::collections::VecDeque;
 
 use abi::siginfo::SignalInfo;
-use abi::{Signal, SignalSet};
+use abi::{Errno, Result, Signal, SignalSet};
 
 use crate::accounts;
 
@@ -42,10 +42,13 @@ impl Pending {
         self.set = self.set.with(signal);
     }
 
-    /// Adds a signal with what is known of it; the caller has charged it to `account`.
-    pub fn push(&mut self, signal: Signal, info: SignalInfo, account: u32) {
-        self.mark(signal);
+    /// Adds a signal with what is known of it; the caller has charged it to `account`, and takes that back when this fails: EAGAIN, no memory.
+    pub fn push(&mut self, signal: Signal, info: SignalInfo, account: u32) -> Result<()> {
+        // The list is one block, and only the sender's limits bound it.
+        self.list.try_reserve(1).map_err(|_| Errno::EAGAIN)?;
         self.list.push_back(Queued { info, account });
+        self.mark(signal);
+        Ok(())
     }
 
     /// Takes the first signal that isn't in `mask`.
@@ -67,7 +70,7 @@ impl Pending {
             None => SignalInfo::kernel(signal),
         };
         if self.list.is_empty() {
-            self.list.shrink_to_fit();
+            self.list = VecDeque::new();
         }
         Some((signal, info))
     }

@@ -132,9 +132,15 @@ fn enqueue(pending: &mut super::Pending, process: &Process, signal: Signal, info
     let account = process.account.load(Ordering::Relaxed);
     // As on Linux, what the kernel or kill(2) sends may exceed the limit for standard signals.
     let limit = if !signal.is_realtime() && info.code >= 0 { u64::MAX } else { process.soft_limit(Resource::PendingSignals) };
-    let charged = memory::frames::admit().and_then(|()| accounts::charge_signal(account, limit));
-    match charged {
-        Ok(()) => pending.push(signal, info, account),
+    let queued = memory::frames::admit().and_then(|()| accounts::charge_signal(account, limit)).and_then(|()| {
+        let pushed = pending.push(signal, info, account);
+        if pushed.is_err() {
+            accounts::release_signal(account);
+        }
+        pushed
+    });
+    match queued {
+        Ok(()) => {}
         Err(_) if signal.is_realtime() && info.code != code::SI_USER => return Err(Errno::EAGAIN),
         Err(_) => pending.mark(signal),
     }

@@ -2,7 +2,8 @@
 
 use abi::process::WaitStatus;
 use abi::{Errno, Signal};
-use memory::UserPtr;
+use fs::{Credentials, LookupFlags};
+use memory::{MapRequest, Protection, UserPtr};
 
 use super::machine::{DATA, Program, World, elf, log, take_log};
 use super::table::Table;
@@ -71,6 +72,44 @@ fn execute_replaces_the_program_and_ends_other_threads() {
     world.install(second);
     assert_eq!(world.run(1), WaitStatus::exited(4));
     assert_eq!(take_log(), ["missing -2", "alone 1 leader true name p2", "action 0"]);
+}
+
+/// The old memory takes several polls to empty. Who looks in between finds the new program already under its new owner, and out of reach.
+#[test]
+fn a_set_user_id_program_is_never_seen_with_the_old_identity() {
+    const PAGES: usize = 4096;
+    let world = World::new();
+    let mut program = Program::new(1);
+    program.act(|_| {
+        let space = crate::current().unwrap().process().space().unwrap();
+        let start = space.map(MapRequest::anonymous(PAGES * arch::PAGE_SIZE, Protection::READ | Protection::WRITE)).unwrap();
+        for page in 0..PAGES {
+            UserPtr::<u8>::new(start + page * arch::PAGE_SIZE).write(&1).unwrap();
+        }
+    });
+    program.call(59, [2, 0, 0]).say("never");
+    world.install(program);
+    let mut second = Program::new(2);
+    second.say("runs").call(231, [0; 3]);
+    world.install(second);
+    let place = world.fs().resolve(&Credentials::root(), None, b"/p2", LookupFlags::FOLLOW_LAST).unwrap();
+    place.set_owner(&Credentials::root(), Some(7), None).unwrap();
+    place.set_mode(&Credentials::root(), 0o4755).unwrap();
+
+    let process = world.start(1);
+    let (old, seen) = (process.space_id(), process.clone());
+    let mut observer = Program::new(3);
+    let again = observer.here();
+    observer.call(24, [0; 3]);
+    observer.jump(move |_| (seen.space_id() == old).then_some(again));
+    let seen = process.clone();
+    observer.act(move |_| log(format!("user {} dumpable {}", seen.credentials().unwrap().euid, seen.is_dumpable())));
+    observer.call(231, [0; 3]);
+    world.install(observer);
+    let observer = world.start(3);
+    world.finish(&process);
+    world.finish(&observer);
+    assert_eq!(take_log(), ["user 7 dumpable false", "runs"]);
 }
 
 fn start(world: &World, path: &str) -> Result<WaitStatus, Errno> {
