@@ -27,17 +27,18 @@ fn address(line: &str) -> Option<u64> {
 
 /// One line for the function at `probe`, and one for each function that was inlined there, innermost first.
 fn describe(loader: &Loader, probe: u64, line: &str) -> Vec<String> {
+    // Line tables name the functions that were inlined; the one that they were inlined into is in the symbol table alone.
+    let symbol = || addr2line::demangle_auto(loader.find_symbol(probe).unwrap_or("?").into(), None).into_owned();
     let mut lines = Vec::new();
     if let Ok(mut frames) = loader.find_frames(probe) {
         while let Ok(Some(frame)) = frames.next() {
             let name = frame.function.and_then(|function| function.demangle().ok().map(|name| name.into_owned()));
             let place = frame.location.and_then(|place| Some(format!("{}:{}", place.file?, place.line?)));
-            lines.push(format!("{line}  {}  {}", name.unwrap_or_else(|| "?".into()), place.unwrap_or_default()));
+            lines.push(format!("{line}  {}  {}", name.unwrap_or_else(symbol), place.unwrap_or_default()));
         }
     }
     if lines.is_empty() {
-        let symbol = loader.find_symbol(probe).unwrap_or("?");
-        lines.push(format!("{line}  {}", addr2line::demangle_auto(symbol.into(), None)));
+        lines.push(format!("{line}  {}", symbol()));
     }
     lines
 }

@@ -80,14 +80,12 @@ fn exit_status() -> Result<()> {
 fn interrupt() -> Result<()> {
     let mut session = shell()?;
     start(&mut session, SLEEP)?;
-    session.send(CTRL_C)?;
-    session.expect(PROMPT)?;
+    session.press_until(CTRL_C, PROMPT)?;
     session.send("echo status=$?\n")?;
     session.expect("status=130")?;
     // A loop that never enters the kernel by itself is interrupted too.
     start(&mut session, "echo started; while :; do :; done")?;
-    session.send(CTRL_C)?;
-    session.expect(PROMPT)?;
+    session.press_until(CTRL_C, PROMPT)?;
     session.send("echo still $((40 + 2))\n")?;
     session.expect("still 42")?;
     leave(session)
@@ -96,8 +94,7 @@ fn interrupt() -> Result<()> {
 fn quit() -> Result<()> {
     let mut session = shell()?;
     start(&mut session, SLEEP)?;
-    session.send(CTRL_BACKSLASH)?;
-    session.expect(PROMPT)?;
+    session.press_until(CTRL_BACKSLASH, PROMPT)?;
     session.send("echo status=$?\n")?;
     session.expect("status=131")?;
     leave(session)
@@ -106,8 +103,7 @@ fn quit() -> Result<()> {
 fn suspend() -> Result<()> {
     let mut session = shell()?;
     start(&mut session, SLEEP)?;
-    session.send(CTRL_Z)?;
-    session.expect("Stopped")?;
+    session.press_until(CTRL_Z, "Stopped")?;
     session.expect(PROMPT)?;
     session.send("jobs\n")?;
     session.expect("Stopped")?;
@@ -120,8 +116,7 @@ fn suspend() -> Result<()> {
     session.expect(PROMPT)?;
     session.send("fg\n")?;
     session.expect("sleep 100")?;
-    session.send(CTRL_C)?;
-    session.expect(PROMPT)?;
+    session.press_until(CTRL_C, PROMPT)?;
     session.send("jobs; echo none left\n")?;
     session.expect("none left\n")?;
     leave(session)
@@ -199,8 +194,7 @@ fn window_size() -> Result<()> {
     session.resize(40, 132)?;
     session.expect("changed\n")?;
     session.expect("40 132\n")?;
-    session.send(CTRL_C)?;
-    session.expect(PROMPT)?;
+    session.press_until(CTRL_C, PROMPT)?;
     leave(session)
 }
 

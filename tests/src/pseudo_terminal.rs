@@ -54,9 +54,24 @@ impl Session {
         self.expect_any(&[text]).map(|_| ())
     }
 
+    /// Presses a key, again and again until `text` appears: a program that has just been started may not be ready for a signal.
+    pub fn press_until(&mut self, key: &str, text: &str) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.send(key)?;
+            let found = self.expect_before(&[text], Instant::now() + Duration::from_millis(500));
+            if found.is_ok() || Instant::now() > end {
+                return found.map(|_| ());
+            }
+        }
+    }
+
     /// Waits until one of `texts` appears; tells which.
     pub fn expect_any(&mut self, texts: &[&str]) -> Result<usize> {
-        let end = Instant::now() + PATIENCE;
+        self.expect_before(texts, Instant::now() + PATIENCE)
+    }
+
+    fn expect_before(&mut self, texts: &[&str], end: Instant) -> Result<usize> {
         loop {
             let found =
                 texts.iter().enumerate().filter_map(|(index, text)| Some((self.screen.plain.find(text)? + text.len(), index))).min();

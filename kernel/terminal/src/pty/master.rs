@@ -15,6 +15,10 @@ use crate::tty::{Origin, signal_by_master};
 /// Bytes moved at a time; they pass through the stack.
 const CHUNK: usize = 256;
 
+/// Bytes that one step of a write takes. A full line drops what follows, so the slave's queue alone would let a write of any size through at once,
+/// and nothing else would run meanwhile.
+const WRITE_MAX: usize = 64 << 10;
+
 /// The master of a pair. Closing it hangs the slave up.
 pub struct MasterFile {
     pty: Arc<Pty>,
@@ -86,7 +90,7 @@ impl File for MasterFile {
         Ok(total)
     }
 
-    /// EAGAIN while the slave's input is full.
+    /// EAGAIN while the slave's input is full. Takes part of a long write; the caller goes on with the rest.
     fn try_write(&self, _: &mut Io, source: &mut IoSource<'_>) -> Result<usize> {
         if source.remaining() == 0 {
             return Ok(0);
@@ -94,7 +98,7 @@ impl File for MasterFile {
         let _turn = self.pty.write_turn.take();
         let mut total = 0;
         let mut buffer = [0; CHUNK];
-        while source.remaining() > 0 {
+        while source.remaining() > 0 && total < WRITE_MAX {
             let size = self.pty.driver.input_room().min(source.remaining()).min(CHUNK);
             let Some(space) = buffer.get_mut(..size).filter(|space| !space.is_empty()) else { break };
             match source.take(space) {

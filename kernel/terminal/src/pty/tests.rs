@@ -229,3 +229,12 @@ fn readers_take_parts_of_a_line() {
     write(&*master, &long).unwrap();
     assert_eq!(read(&*slave), Ok(long));
 }
+
+#[test]
+fn a_long_write_to_a_full_line_comes_in_steps() {
+    let (master, slave) = pair();
+    let step = write(&*master, &std::vec![b'x'; 1 << 20]).unwrap();
+    assert!(step < 1 << 17, "{step} bytes at once");
+    assert_eq!(write(&*master, b"\n"), Ok(1));
+    assert_eq!(read(&*slave).map(|line| line.len()), Ok(4096));
+}

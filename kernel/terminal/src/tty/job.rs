@@ -28,7 +28,11 @@ pub(crate) fn caller_terminal() -> Option<Arc<Tty>> {
 pub(crate) fn install_descriptor(file: Arc<OpenFile>, close_on_exec: bool) -> Result<usize> {
     let thread = process::current().ok_or(Errno::EMFILE)?;
     let limit = u32::try_from(thread.process().soft_limit(Resource::OpenFiles)).unwrap_or(u32::MAX);
-    thread.with_files(|files| files.insert(file, close_on_exec, limit)).map(|fd| fd as usize)
+    // Should there be no room, the file is closed by the last reference: this one, not the one that ends under the table's lock.
+    let kept = file.clone();
+    let result = thread.with_files(|files| files.insert(file, close_on_exec, limit));
+    drop(kept);
+    result.map(|fd| fd as usize)
 }
 
 /// TIOCSIG: the master sends SIGINT, SIGQUIT or SIGTSTP to the slave's foreground group. EINVAL for others.
