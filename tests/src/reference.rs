@@ -12,9 +12,12 @@ use crate::command::{Outcome, finish};
 /// limits, working directory. `$1` is a folder to mount on, `$2` the archive of the root file system, `$3` the command line.
 const SET_UP: &str = r#"
 set -e
+# Opened first: the archive may lie below the folder that is mounted on.
+exec 3< "$2"
 mount -t tmpfs -o mode=755,size=128m tmpfs "$1"
 cd "$1"
-/bin/busybox cpio -idm < "$2" 2>/dev/null
+/bin/busybox cpio -idm <&3 2>/dev/null
+exec 3<&-
 mount -t proc proc proc
 mount --rbind /dev dev
 hostname pollux

@@ -16,7 +16,7 @@ use crate::anonymous::new_device;
 use crate::dentry::{Dentry, NAME_MAX};
 use crate::devices::Opener;
 use crate::file::{File, Io, SeekKind};
-use crate::inode::{DirectoryEntry, DirectorySink, FIRST_ENTRY, FileSystem, Inode, LinkTarget, OpenRequest};
+use crate::inode::{DirectoryEntry, DirectorySink, FIRST_ENTRY, FileSystem, Inode, LinkTarget, NewNode, OpenRequest};
 use crate::metadata::{AttributeChange, DeviceNumber, FileType, FsStatistics, Metadata, Ownership};
 use crate::wall_clock;
 
@@ -245,6 +245,11 @@ struct SyntheticInode {
 }
 
 impl Inode for SyntheticInode {
+    /// As on Linux, where a name that /proc does not have cannot even be looked up to be made.
+    fn create(&self, _name: &[u8], _new: &NewNode<'_>) -> Result<Arc<dyn Inode>> {
+        Err(Errno::ENOENT)
+    }
+
     fn metadata(&self) -> Metadata {
         let now = wall_clock::now();
         let Ownership { mode, uid, gid } = self.ownership();

@@ -40,7 +40,11 @@ fn argv_zero_is_free() {
 
 /// Linux hands a program that was given no argument at all an empty argv[0] (since 5.18).
 fn empty_argv_gets_one() {
-    let status = fork(|| panic!("{:?}", execve(SELF, &[], &[]))).wait();
+    let status = fork(|| {
+        close(2);
+        panic!("{:?}", execve(SELF, &[], &[]))
+    })
+    .wait();
     assert_eq!(status.exit_code(), Some(2), "the usage message of this program");
 }
 
@@ -183,7 +187,11 @@ fn script_with_argument() {
     let (text, _) = output(|| panic!("{:?}", execve("./script", &["x"], &[])));
     assert_eq!(text, "/proc/self/exe\n--script\n./script\n");
     executable("two", b"#!/proc/self/exe --child args a b\n");
-    let status = fork(|| panic!("{:?}", execve("./two", &["x"], &[]))).wait();
+    let status = fork(|| {
+        close(2);
+        panic!("{:?}", execve("./two", &["x"], &[]))
+    })
+    .wait();
     assert_eq!(status.exit_code(), Some(2), "one word with blanks in it, which this program does not know");
 }
 

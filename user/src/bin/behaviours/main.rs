@@ -54,6 +54,7 @@ families! {
     stats
     system
     terminals
+    thread_groups
     threading
     waits
 }
