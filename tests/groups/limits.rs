@@ -14,7 +14,7 @@ pub fn tests() -> Vec<Trial> {
         trial("limits::memory_hog", || survives("memhog", &[], &["free again"])),
         trial("limits::descriptors", || survives("fdhog", &["4000"], &["opens files again"])),
         trial("limits::file_system_full", || survives("filehog", &[], &["ENOSPC"])),
-        trial("limits::fork_rounds_give_all_back", || survives("forkrounds", &["300"], &["lost"])),
+        trial("limits::fork_rounds_give_all_back", || survives("forkrounds", &["1000"], &["lost"])),
         trial("limits::ten_thousand_threads", ten_thousand_threads),
         trial("limits::shell_after_a_hog", shell_after_hog),
         trial("limits::random_system_calls", random_calls),
