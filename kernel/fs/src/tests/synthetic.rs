@@ -90,6 +90,6 @@ fn a_small_proc() {
     assert_eq!(read(&setting, 100).unwrap(), b"7\n");
     assert_eq!(read(&setting, 100).unwrap(), b"");
     assert_eq!(error(world.unlink("/proc/setting")), Errno::EPERM);
-    assert_eq!(error(world.create("/proc/new", b"")), Errno::EPERM);
+    assert_eq!(error(world.create("/proc/new", b"")), Errno::ENOENT);
     assert_eq!(world.find("/proc/setting").unwrap().metadata().size, 0);
 }
