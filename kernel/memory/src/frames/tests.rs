@@ -3,10 +3,14 @@
 use super::*;
 use crate::testing::{Random, rounds, serial};
 
+/// An allocator keeps its metadata for ever; what is kept on purpose is told apart from what leaks by being reachable from here.
+static KEPT: std::sync::Mutex<Vec<&'static [FrameInfo]>> = std::sync::Mutex::new(Vec::new());
+
 /// A fresh allocator over `count` frames, none of them given yet.
 fn fresh(count: usize) -> Buddy {
-    let infos: Vec<FrameInfo> = (0..count).map(|_| FrameInfo::default()).collect();
-    Buddy::new(infos.leak())
+    let infos: &'static [FrameInfo] = (0..count).map(|_| FrameInfo::default()).collect::<Vec<_>>().leak();
+    KEPT.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(infos);
+    Buddy::new(infos)
 }
 
 #[test]
