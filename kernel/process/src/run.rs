@@ -98,12 +98,15 @@ pub async fn thread_loop<S: SystemCalls>(thread: Arc<Thread>, mut context: UserC
     .await;
     let mut in_user_mode = false;
     loop {
-        let busy = thread.work.load(Ordering::Acquire) != 0 || executor::should_yield();
-        if busy && !before_user(&thread, &mut context, in_user_mode).await {
-            break;
-        }
-        in_user_mode = false;
-        match arch::user::run(&mut context) {
+        let busy = || thread.work.load(Ordering::Acquire) != 0 || executor::should_yield();
+        let Some(trap) = arch::user::run(&mut context, busy) else {
+            if !before_user(&thread, &mut context, core::mem::take(&mut in_user_mode)).await {
+                break;
+            }
+            continue;
+        };
+        in_user_mode = matches!(trap, Trap::Interrupt);
+        match trap {
             Trap::Syscall => match S::enter(&thread, &mut context) {
                 Entered::Done if !must_restart(&context) => {}
                 Entered::Done => restart(&thread, &mut context).await,
@@ -114,7 +117,7 @@ pub async fn thread_loop<S: SystemCalls>(thread: Arc<Thread>, mut context: UserC
                     }
                 }
             },
-            Trap::Interrupt => in_user_mode = true,
+            Trap::Interrupt => {}
             Trap::PageFault { address, access } => {
                 if let Some(wait) = fault::page_fault(&thread, address, access) {
                     fault::wait_for_page(&thread, wait).await;

@@ -17,12 +17,16 @@ pub fn script(script: impl FnMut(&mut UserContext) -> Trap + 'static) {
     SCRIPT.set(Some(Box::new(script)));
 }
 
-/// Runs the program until its next trap. Without a script that is an invalid instruction.
-pub fn run(context: &mut UserContext) -> Trap {
-    let Some(mut script) = SCRIPT.take() else { return Trap::Exception { vector: 6, error: 0 } };
+/// Runs the program until its next trap, unless `busy` says that something else is to be done first. Without a script the trap is an
+/// invalid instruction.
+pub fn run(context: &mut UserContext, busy: impl Fn() -> bool) -> Option<Trap> {
+    if busy() {
+        return None;
+    }
+    let Some(mut script) = SCRIPT.take() else { return Some(Trap::Exception { vector: 6, error: 0 }) };
     let trap = script(context);
     SCRIPT.with_borrow_mut(|slot| {
         slot.get_or_insert(script);
     });
-    trap
+    Some(trap)
 }

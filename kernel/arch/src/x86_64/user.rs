@@ -79,15 +79,24 @@ pub fn initialise() {
     }
 }
 
-/// Enters ring 3 with these registers and returns when the processor comes back, with the registers as they are then.
+/// Enters ring 3 with these registers and returns when the processor comes back, with the registers as they are then. None,
+/// without entering, if `busy` says that something else is to be done first.
+///
+/// `busy` is asked with interrupts off, and they stay off until ring 3 is reached: what an interrupt changes after the question
+/// interrupts the program. Asked before, an answer could be out of date by the time of entry, and on a tickless processor nothing
+/// might bring the program back.
 ///
 /// The address space must have been activated. To be called with interrupts on, and returns with interrupts on; an
 /// interrupt's handler has run by then. Segment bases are loaded only when another context ran here meanwhile, and the
 /// floating-point registers when the program uses them.
 #[inline]
-pub fn run(context: &mut UserContext) -> Trap {
+pub fn run(context: &mut UserContext, busy: impl Fn() -> bool) -> Option<Trap> {
     loop {
         interrupts::disable();
+        if busy() {
+            interrupts::enable();
+            return None;
+        }
         if context.ticket != block::ticket() {
             load(context);
         }
@@ -98,11 +107,11 @@ pub fn run(context: &mut UserContext) -> Trap {
             // A `sysret` that sets the trap flag would trap too early.
             context.untouched = context.registers.rflags & TRAP_FLAG == 0;
             interrupts::enable();
-            return Trap::Syscall;
+            return Some(Trap::Syscall);
         }
         context.untouched = false;
         if let Some(trap) = other_trap(context, cause as u8) {
-            return trap;
+            return Some(trap);
         }
     }
 }

@@ -4,7 +4,7 @@ use arch::user::{Access, Registers, Trap, UserContext};
 use arch::{USER_END, clock, interrupts};
 
 use super::Counter;
-use super::user_space::{CODE, DATA, NOWHERE, STACK, Space};
+use super::user_space::{CODE, DATA, NOWHERE, STACK, Space, enter};
 use crate::{kernel_test, user_code};
 
 /// Registers with a value of its own in each general one; rip, rsp and the segments as `thread` has them.
@@ -67,8 +67,8 @@ fn interrupts_keep_registers() {
     *thread.registers_mut() = before;
     for round in 1..=20 {
         clock::set_deadline(Some(clock::now() + 300_000));
-        while TICKS.get() < round {
-            assert_eq!(arch::user::run(&mut thread), Trap::Interrupt);
+        while let Some(trap) = arch::user::run(&mut thread, || TICKS.get() == round) {
+            assert_eq!(trap, Trap::Interrupt);
             assert!(interrupts::enabled());
         }
         let r = *thread.registers();
@@ -80,6 +80,29 @@ fn interrupts_keep_registers() {
     assert_eq!(space.run(&mut thread), Trap::Syscall);
 }
 kernel_test!("user_interrupts_keep_registers", interrupts_keep_registers);
+
+user_code!(spin, "2: pause", "jmp 2b");
+
+/// An interrupt that comes between the last look at what is to be done and the entry interrupts the program.
+fn interrupt_before_entry() {
+    interrupts::set_timer_handler(|| TICKS.add());
+    let space = Space::new(spin());
+    let mut thread = space.thread();
+    for round in 1..=20 {
+        let busy = || {
+            assert!(!interrupts::enabled());
+            clock::set_deadline(Some(clock::now()));
+            false
+        };
+        assert_eq!(arch::user::run(&mut thread, busy), Some(Trap::Interrupt));
+        assert_eq!(TICKS.get(), round);
+    }
+    // What is to be done holds the program back.
+    assert_eq!(arch::user::run(&mut thread, || true), None);
+    assert!(interrupts::enabled());
+    assert_eq!(TICKS.get(), 20);
+}
+kernel_test!("user_interrupt_before_entry", interrupt_before_entry);
 
 user_code!(touch, "mov rax, [rbx]", "hlt");
 user_code!(store, "mov [rbx], rax", "hlt");
@@ -375,7 +398,7 @@ fn round_trip_cost() {
     const ROUNDS: u64 = 1000;
     let start = clock::ticks_since_entry();
     for _ in 0..ROUNDS {
-        let _trap = arch::user::run(&mut thread);
+        let _trap = enter(&mut thread);
     }
     let ticks = clock::ticks_since_entry() - start;
     log::info!("a round trip takes {} ticks", ticks / ROUNDS);

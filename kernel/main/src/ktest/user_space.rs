@@ -1,7 +1,7 @@
 //! A small user address space for tests: one page of code, one of data, one of stack.
 
 use arch::paging::{FrameSource, PageFlags, PageTable, deactivate};
-use arch::user::{Trap, UserContext, run};
+use arch::user::{Trap, UserContext};
 use arch::{Frame, PAGE_SIZE, phys_to_virt};
 use memory::frames::KernelFrames;
 
@@ -56,12 +56,17 @@ impl Space {
     /// Runs until a trap that isn't an interrupt.
     pub fn run(&self, thread: &mut UserContext) -> Trap {
         loop {
-            match run(thread) {
+            match enter(thread) {
                 Trap::Interrupt => {}
                 trap => return trap,
             }
         }
     }
+}
+
+/// Runs until the next trap, with nothing else to do.
+pub fn enter(thread: &mut UserContext) -> Trap {
+    arch::user::run(thread, || false).expect("not held back")
 }
 
 impl Drop for Space {
