@@ -13,15 +13,17 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 /// The machines that Pollux runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Machine {
     Q35,
+    #[default]
     Microvm,
 }
 
 /// The initial root file system.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Initrd {
+    #[default]
     None,
     File(PathBuf),
     /// An archive that exists only in memory, so that nothing is left behind whatever happens.
@@ -63,6 +65,21 @@ pub struct Configuration {
     pub command_line: String,
     /// The time stamp counter counts instructions: repeatable to the digit, and slower.
     pub counted: bool,
+}
+
+impl Default for Configuration {
+    /// One processor, 256 MiB, no kernel yet.
+    fn default() -> Configuration {
+        Configuration {
+            machine: Machine::default(),
+            cpus: 1,
+            memory_mib: 256,
+            kernel: PathBuf::new(),
+            initrd: Initrd::default(),
+            command_line: String::new(),
+            counted: false,
+        }
+    }
 }
 
 /// QEMU's ends of the three byte streams.
@@ -166,7 +183,7 @@ mod tests {
             kernel: "/k".into(),
             initrd: Initrd::File("/i".into()),
             command_line: "a b=c".into(),
-            counted: false,
+            ..Configuration::default()
         }
     }
 

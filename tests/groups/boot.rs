@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use pollux::guest::{self, Input, Launch, Report};
 use pollux::kernel_build;
-use pollux::qemu::{Configuration, Initrd, Machine};
+use pollux::qemu::{Configuration, Initrd};
 use pollux::status;
 
 use crate::trial;
@@ -29,15 +29,8 @@ pub fn tests() -> Vec<Trial> {
 
 fn boot(initrd: Initrd, parameters: &str, memory_mib: u32) -> Result<Report> {
     let kernel = kernel_build::kernel()?;
-    let configuration = Configuration {
-        machine: Machine::Microvm,
-        cpus: 1,
-        memory_mib,
-        kernel: kernel.stripped,
-        initrd,
-        command_line: parameters.to_owned(),
-        counted: false,
-    };
+    let configuration =
+        Configuration { memory_mib, kernel: kernel.stripped, initrd, command_line: parameters.to_owned(), ..Configuration::default() };
     let launch = Launch {
         qemu: pollux::packages::qemu()?,
         configuration,

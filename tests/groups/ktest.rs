@@ -35,12 +35,11 @@ fn run(name: &str) -> Result<()> {
     let kernel = kernel_build::kernel()?;
     let configuration = Configuration {
         machine: Machine::Q35,
-        cpus: 1,
         memory_mib: 128,
         kernel: kernel.stripped,
         initrd: Initrd::File(pollux::rootfs::archive(None)?),
         command_line: format!("ktest={name} pollux.stdio=pipe"),
-        counted: false,
+        ..Configuration::default()
     };
     let launch = Launch {
         qemu: pollux::packages::qemu()?,

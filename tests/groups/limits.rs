@@ -11,7 +11,7 @@ const SOURCES: &[&str] = &["user", "Cargo.toml", "Cargo.lock"];
 pub fn tests() -> Vec<Trial> {
     vec![
         trial("limits::fork_bomb", || survives("forkbomb", &["3000"], &["forks again"])),
-        trial("limits::memory_hog", || survives("memhog", &[], &["free again"])),
+        trial("limits::memory_hog", memory_hog),
         trial("limits::descriptors", || survives("fdhog", &["4000"], &["opens files again"])),
         trial("limits::file_system_full", || survives("filehog", &[], &["ENOSPC"])),
         trial("limits::fork_rounds_give_all_back", fork_rounds),
@@ -32,6 +32,15 @@ fn survives(binary: &'static str, words: &[&str], expected: &[&str]) -> Result<(
     let outcome: Outcome = run_with(&["--memory", "128"], &program, b"").into();
     ensure!(outcome.status == 0, "{outcome:?}");
     ensure!(expected.iter().all(|text| outcome.stdout.contains(text)), "{outcome:?}");
+    Ok(())
+}
+
+/// Of two processes the one that takes all memory is killed, and the log names it.
+fn memory_hog() -> Result<()> {
+    let path = path("memhog")?;
+    let outcome: Outcome = run_with(&["--memory", "128", "--log"], &[&path], b"").into();
+    ensure!(outcome.status == 0 && outcome.stdout.contains("free again"), "{outcome:?}");
+    ensure!(outcome.stderr.lines().any(|line| line.contains("Out of memory: killed process") && line.contains("(memhog)")), "{outcome:?}");
     Ok(())
 }
 

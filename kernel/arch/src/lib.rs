@@ -34,7 +34,7 @@ pub use machine::memory::{phys_to_virt, virt_to_phys};
 
 /// What the boot loader told us.
 pub mod boot {
-    pub use crate::types::{BootInfo, MemoryKind, MemoryRegion};
+    pub use crate::types::{BootInfo, Framebuffer, MemoryKind, MemoryRegion};
 }
 
 /// Masking, waiting for and handling interrupts.

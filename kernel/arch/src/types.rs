@@ -15,8 +15,25 @@ pub struct BootInfo {
     pub initrd: Option<Range<u64>>,
     /// Physical address of the ACPI root pointer.
     pub rsdp: Option<u64>,
+    /// A screen of pixels that the loader has set up.
+    pub framebuffer: Option<Framebuffer>,
     /// Physical addresses of the kernel image, its zeroed data and its boot-time page tables included.
     pub kernel: Range<u64>,
+}
+
+/// A screen of pixels in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Framebuffer {
+    /// Physical address of the upper left pixel.
+    pub address: u64,
+    /// In pixels.
+    pub width: u32,
+    pub height: u32,
+    /// Bytes from one line to the next.
+    pub pitch: u32,
+    pub bits_per_pixel: u8,
+    /// For red, green and blue: the lowest bit of the colour in a pixel, and how many bits it has.
+    pub colours: [(u8, u8); 3],
 }
 
 /// A piece of the physical address space.

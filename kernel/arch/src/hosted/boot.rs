@@ -15,6 +15,13 @@ pub fn init_memory(bytes: usize) -> &'static BootInfo {
     INFO.get_or_init(|| {
         let memory = memory::init(bytes.max(2 * FIRST_USABLE as usize));
         let usable = MemoryRegion { start: FIRST_USABLE, len: memory.bytes as u64 - FIRST_USABLE, kind: MemoryKind::Usable };
-        BootInfo { memory: Box::leak(Box::new([usable])), command_line: "", initrd: None, rsdp: None, kernel: 0..FIRST_USABLE }
+        BootInfo {
+            memory: Box::leak(Box::new([usable])),
+            command_line: "",
+            initrd: None,
+            rsdp: None,
+            framebuffer: None,
+            kernel: 0..FIRST_USABLE,
+        }
     })
 }

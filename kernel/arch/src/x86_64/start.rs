@@ -88,7 +88,7 @@ fn prepare_memory(information: u64, loader: u32) -> usize {
         segments::set_interrupt_stack(block, number, top as u64);
     }
     let map: &'static Map = map;
-    INFO.set(BootInfo { memory: map.regions(), command_line: line, initrd, rsdp, kernel });
+    INFO.set(BootInfo { memory: map.regions(), command_line: line, initrd, rsdp, framebuffer: None, kernel });
     stack
 }
 
