@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::demo::Demo;
 use crate::run::MachineOptions;
-use crate::{bench, run, status};
+use crate::{bench, demo, run, status};
 
 const STATUSES: &str = "\
 Exit status: that of the program, 128+N when signal N killed it, 126 and 127 as shells use them; or
@@ -48,6 +49,17 @@ enum Task {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM [ARGS]")]
         program: Vec<String>,
     },
+    /// Build a native program and run it; without a name, list them
+    #[command(after_help = STATUSES)]
+    Demo {
+        #[command(flatten)]
+        machine: MachineOptions,
+        /// Which one
+        name: Option<Demo>,
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
     /// Measure the kernel and print the table of figures
     Bench {
         /// Only the figures whose name contains this
@@ -72,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match arguments.command {
         None => run::run(&arguments.machine, &SHELL.map(str::to_owned)),
         Some(Task::Run { machine, program }) => run::run(&machine, &program),
+        Some(Task::Demo { machine, name, arguments }) => demo::run(&machine, name, &arguments),
         Some(Task::Bench { filter }) => bench::run(filter.as_deref()),
     };
     match result {
@@ -112,6 +125,15 @@ mod tests {
         let arguments = parse(&["--smp", "2", "--machine", "q35"]).unwrap();
         assert!(arguments.command.is_none());
         assert_eq!(arguments.machine.smp, 2);
+    }
+
+    #[test]
+    fn a_demo_keeps_its_own_options() {
+        let arguments = parse(&["demo", "--memory", "64", "game", "--seed", "7"]).unwrap();
+        let Some(Task::Demo { machine, name, arguments }) = arguments.command else { panic!("not a demo") };
+        assert_eq!((machine.memory, name), (64, Some(Demo::Game)));
+        assert_eq!(arguments, ["--seed", "7"]);
+        assert!(parse(&["demo"]).is_ok() && parse(&["demo", "chess"]).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod cli;
 pub mod cpio;
+pub mod demo;
 pub mod guest;
 pub mod kernel_build;
 pub mod libraries;

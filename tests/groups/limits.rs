@@ -13,6 +13,7 @@ pub fn tests() -> Vec<Trial> {
         trial("limits::fork_bomb", || survives("forkbomb", &["3000"], &["forks again"])),
         trial("limits::memory_hog", memory_hog),
         trial("limits::descriptors", || survives("fdhog", &["4000"], &["opens files again"])),
+        trial("limits::epoll_watches", || survives("watchhog", &[], &["the hog ", "watches again"])),
         trial("limits::file_system_full", || survives("filehog", &[], &["ENOSPC"])),
         trial("limits::fork_rounds_give_all_back", fork_rounds),
         trial("limits::ten_thousand_threads", ten_thousand_threads),

@@ -4,6 +4,7 @@ mod app;
 mod boot;
 mod ktest;
 mod limits;
+mod programs;
 mod pty;
 mod run;
 mod shell;
@@ -16,7 +17,17 @@ use libtest_mimic::{Arguments, Trial};
 /// All tests of all groups.
 pub fn all(arguments: &Arguments) -> Result<Vec<Trial>> {
     let user = user::tests(user::wants_families(arguments))?;
-    let groups = [ktest::tests()?, run::tests(), boot::tests(), shell::tests()?, user, limits::tests(), pty::tests(), app::tests()];
+    let groups = [
+        ktest::tests()?,
+        run::tests(),
+        boot::tests(),
+        shell::tests()?,
+        user,
+        limits::tests(),
+        pty::tests(),
+        app::tests(),
+        programs::tests()?,
+    ];
     let mut trials: Vec<Trial> = groups.into_iter().flatten().collect();
     let names = trials.iter().map(|trial| trial.name().to_owned()).collect();
     trials.push(tour::test(names));

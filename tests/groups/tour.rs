@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use crate::trial;
 
 /// Beginnings of the names of integration tests.
-const GROUPS: [&str; 8] = ["ktest::", "run::", "boot::", "pty::", "shell::", "user::", "limits::", "app::"];
+const GROUPS: [&str; 9] = ["ktest::", "run::", "boot::", "pty::", "shell::", "user::", "limits::", "app::", "programs::"];
 
 pub fn test(names: Vec<String>) -> Trial {
     trial("tour::its_tests_exist", move || check(&names))

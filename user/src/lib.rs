@@ -6,6 +6,7 @@
 //! and most tests do it in a child process.
 
 pub mod child;
+pub mod epoll;
 pub mod exec;
 pub mod files;
 pub mod memory;

@@ -27,7 +27,7 @@ macro_rules! errnos {
 errnos! {
     EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST EXDEV ENODEV
     ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG
-    ENOLCK ENOSYS ENOTEMPTY ELOOP ENODATA ETIME EOVERFLOW ENOTSOCK EOPNOTSUPP ETIMEDOUT EALREADY EOWNERDEAD ENOTRECOVERABLE
+    ENOLCK ENOSYS ENOTEMPTY ELOOP ENODATA ETIME EOVERFLOW ENOTSOCK EOPNOTSUPP ETIMEDOUT EALREADY EOWNERDEAD ENOTRECOVERABLE ECANCELED
 }
 
 /// What may stand as an argument of a system call.
@@ -121,11 +121,12 @@ pub mod named {
         setfsuid 122 setfsgid 123 getsid 124 rt_sigpending 127 rt_sigtimedwait 128 rt_sigqueueinfo 129 rt_sigsuspend 130
         sigaltstack 131 utime 132 mknod 133 personality 135 statfs 137 fstatfs 138 getpriority 140 setpriority 141
         sched_getscheduler 145 prctl 157 arch_prctl 158 setrlimit 160 chroot 161 sync 162 gettid 186 tkill 200 time 201 futex 202
-        sched_setaffinity 203 sched_getaffinity 204 getdents64 217 set_tid_address 218 clock_gettime 228 clock_getres 229
-        clock_nanosleep 230 exit_group 231 tgkill 234 utimes 235 waitid 247 openat 257 mkdirat 258 mknodat 259 fchownat 260
+        sched_setaffinity 203 sched_getaffinity 204 epoll_create 213 getdents64 217 set_tid_address 218 clock_gettime 228 clock_getres 229
+        clock_nanosleep 230 exit_group 231 epoll_wait 232 epoll_ctl 233 tgkill 234 utimes 235 waitid 247 openat 257 mkdirat 258 mknodat 259 fchownat 260
         newfstatat 262 unlinkat 263 renameat 264 renameat2 316 linkat 265 symlinkat 266 readlinkat 267 fchmodat 268 faccessat 269 pselect6 270
-        ppoll 271 set_robust_list 273 get_robust_list 274 utimensat 280 fallocate 285 dup3 292 pipe2 293 preadv 295 pwritev 296
+        ppoll 271 set_robust_list 273 get_robust_list 274 utimensat 280 epoll_pwait 281 signalfd 282 timerfd_create 283 eventfd 284
+        fallocate 285 timerfd_settime 286 timerfd_gettime 287 signalfd4 289 eventfd2 290 epoll_create1 291 dup3 292 pipe2 293 preadv 295 pwritev 296
         rt_tgsigqueueinfo 297 prlimit64 302 getcpu 309 getrandom 318 execveat 322 preadv2 327 pwritev2 328 statx 332 clone3 435
-        close_range 436 faccessat2 439
+        close_range 436 faccessat2 439 epoll_pwait2 441
     }
 }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod errno;
+pub mod event;
 pub mod process;
 pub mod siginfo;
 pub mod signal;

@@ -29,6 +29,14 @@ pub struct Rusage {
     pub involuntary_switches: i64,
 }
 
+/// `struct f_owner_ex` of fcntl(2): a thread (0), a process (1) or a group (2).
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct FileOwner {
+    pub kind: i32,
+    pub id: i32,
+}
+
 /// `struct rlimit64` (on x86_64 the same as `struct rlimit`).
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

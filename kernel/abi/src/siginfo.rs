@@ -19,6 +19,8 @@ pub mod code {
     pub const SI_TIMER: i32 = -2;
     /// Sent by tgkill(2).
     pub const SI_TKILL: i32 = -6;
+    /// Sent by signal-driven I/O as a signal whose positive codes mean something else.
+    pub const SI_SIGIO: i32 = -5;
 
     pub const ILL_ILLOPN: i32 = 2;
     pub const FPE_INTDIV: i32 = 1;
@@ -34,6 +36,12 @@ pub mod code {
     pub const BUS_ADRERR: i32 = 2;
     pub const TRAP_BRKPT: i32 = 1;
     pub const TRAP_TRACE: i32 = 2;
+
+    /// Signal-driven I/O: something to read, room to write.
+    pub const POLL_IN: i32 = 1;
+    pub const POLL_OUT: i32 = 2;
+    /// The highest code of signal-driven I/O (`NSIGPOLL`).
+    pub const POLL_LAST: i32 = 6;
 
     pub const CLD_EXITED: i32 = 1;
     pub const CLD_KILLED: i32 = 2;
@@ -53,6 +61,19 @@ pub struct SignalInfo {
     pub code: i32,
     pub padding: i32,
     pub fields: [u64; 4],
+}
+
+/// The members of `siginfo_t`'s union.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// Who sent it.
+    Sender,
+    /// Who sent it, and a value.
+    Value,
+    Timer,
+    Poll,
+    Fault,
+    Child,
 }
 
 const fn pair(low: u32, high: u32) -> u64 {
@@ -78,6 +99,24 @@ impl SignalInfo {
     /// News of a child for SIGCHLD and waitid(2); times are in clock ticks of 10 ms.
     pub const fn child(signal: i32, code: i32, pid: u32, uid: u32, status: i32, user_ticks: u64, system_ticks: u64) -> SignalInfo {
         SignalInfo { signal, errno: 0, code, padding: 0, fields: [pair(pid, uid), pair(status as u32, 0), user_ticks, system_ticks] }
+    }
+
+    /// News of descriptor `fd` for its owner; `band` are the events of poll(2).
+    pub const fn poll(signal: Signal, code: i32, band: u32, fd: i32) -> SignalInfo {
+        SignalInfo { signal: signal.number() as i32, errno: 0, code, padding: 0, fields: [band as u64, pair(fd as u32, 0), 0, 0] }
+    }
+
+    /// What `fields` hold: signal and code tell (`siginfo_layout` of Linux).
+    pub fn layout(&self) -> Layout {
+        let positive = self.code > code::SI_USER && self.code < code::SI_KERNEL;
+        match Signal::new(self.signal as u64) {
+            Some(signal) if positive && signal.is_fault() => Layout::Fault,
+            Some(Signal::SIGCHLD) if positive => Layout::Child,
+            _ if positive && self.code <= code::POLL_LAST || self.code == code::SI_SIGIO => Layout::Poll,
+            _ if self.code == code::SI_TIMER => Layout::Timer,
+            _ if self.code < 0 => Layout::Value,
+            _ => Layout::Sender,
+        }
     }
 
     /// `si_pid`.

@@ -42,6 +42,11 @@ impl Signal {
         self.0
     }
 
+    /// Sent for what the program itself did: its positive codes say what.
+    pub const fn is_fault(self) -> bool {
+        matches!(self, Signal::SIGILL | Signal::SIGTRAP | Signal::SIGBUS | Signal::SIGFPE | Signal::SIGSEGV | Signal::SIGSYS)
+    }
+
     /// Real-time signals queue; the others are merged while pending.
     pub const fn is_realtime(self) -> bool {
         self.0 >= Self::RT_MIN

@@ -56,6 +56,25 @@ bitflags! {
     }
 }
 
+/// Events that a file reports whether or not they were asked for.
+pub const ALWAYS: PollEvents = PollEvents::ERR.union(PollEvents::HUP);
+/// Events that change when something arrives.
+const ARRIVALS: PollEvents =
+    PollEvents::IN.union(PollEvents::RDNORM).union(PollEvents::RDBAND).union(PollEvents::PRI).union(PollEvents::RDHUP);
+/// Events that change when room is made.
+const ROOM: PollEvents = PollEvents::OUT.union(PollEvents::WRNORM).union(PollEvents::WRBAND);
+
+impl PollEvents {
+    /// Whether somebody who wants to hear of these events has to wait on that side. A hang-up or an error is announced to readers; a
+    /// file that is only written announces it to its writers too.
+    pub fn concerns(self, side: Side) -> bool {
+        match side {
+            Side::Read => self.intersects(ARRIVALS) || !self.intersects(ROOM),
+            Side::Write => self.intersects(ROOM),
+        }
+    }
+}
+
 impl OpenFlags {
     /// O_RDONLY is the absence of both access bits.
     pub const RDONLY: OpenFlags = OpenFlags::empty();
@@ -144,6 +163,12 @@ pub trait File: Send + Sync {
     fn wait_queue(&self, side: Side) -> Option<&WaitQueue> {
         let _ = side;
         None
+    }
+
+    /// Whether O_ASYNC has the owner of the description told by SIGIO when that side becomes ready.
+    fn signals(&self, side: Side) -> bool {
+        let _ = side;
+        false
     }
 
     /// Until when (nanoseconds of the monotone clock) a blocked read that began at `started` goes on waiting: the VTIME of terminals. After that

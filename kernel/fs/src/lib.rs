@@ -4,6 +4,7 @@
 //!   [`FsContext::open`], [`FsContext::make_directory`], [`FsContext::rename`] …
 //! * [`Path`] is a place in the tree of [`Mount`]s, made of [`Dentry`]s, each of which ties a name to an [`Inode`].
 //! * [`OpenFile`] is an open-file description over a [`File`]; an [`FdTable`] numbers them.
+//! * [`epoll`], [`event_file`] and [`timer_file`] are files of which programs wait for many things at once.
 //! * [`tmpfs`], [`devices`] (/dev), [`pipe`], [`synthetic`] (the frame of /proc) and [`initramfs`] are what can be in it; [`locks`] are fcntl(2)'s and flock(2)'s.
 //!
 //! Nothing here waits. A read or write that cannot go on says EAGAIN and names a wait queue; the room above waits there and tries again.
@@ -20,6 +21,8 @@ pub mod credentials;
 mod dentry;
 pub mod devices;
 mod directory_file;
+pub mod epoll;
+pub mod event_file;
 mod fd_table;
 pub mod file;
 pub mod initramfs;
@@ -30,6 +33,7 @@ pub mod metadata;
 pub mod mount;
 mod open;
 mod open_file;
+pub mod owner;
 mod path;
 mod path_file;
 pub mod pipe;
@@ -41,6 +45,7 @@ pub mod synthetic;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod timer_file;
 pub mod tmpfs;
 pub mod turn;
 mod walk;

@@ -5,11 +5,14 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use abi::{Errno, Result};
 use memory::{IoSink, IoSource, MappedFile};
+use sync::SpinLock;
 
+use crate::epoll::Watchers;
 use crate::file::{File, FileQueue, Io, OpenFlags, PollEvents, SeekKind, Side};
 use crate::inode::{DirectoryEntry, DirectorySink, FIRST_ENTRY, Inode};
 use crate::metadata::{FileType, Metadata};
 use crate::mount::MountFlags;
+use crate::owner::Owner;
 use crate::path::Path;
 use crate::turn::Turn;
 use crate::{locks, wall_clock};
@@ -55,6 +58,10 @@ pub struct OpenFile {
     is_writer: bool,
     /// A lock was ever taken through this description, so closing it must look.
     pub(crate) used_locks: AtomicBool,
+    /// The epoll instances that watch this description.
+    pub(crate) watchers: Watchers,
+    /// Whom O_ASYNC concerns.
+    owner: SpinLock<Owner>,
 }
 
 impl OpenFile {
@@ -74,6 +81,8 @@ impl OpenFile {
             turn: Turn::new(),
             is_writer,
             used_locks: AtomicBool::new(false),
+            watchers: Watchers::default(),
+            owner: SpinLock::new(Owner::default()),
         }
     }
 
@@ -116,6 +125,16 @@ impl OpenFile {
     pub fn set_status_flags(&self, flags: OpenFlags) {
         let kept = self.flags().difference(SETTABLE);
         self.flags.store((kept | flags.intersection(SETTABLE)).bits(), Ordering::Relaxed);
+    }
+
+    /// Who gets SIGIO, and which signal that is (F_GETOWN, F_GETSIG).
+    pub fn owner(&self) -> Owner {
+        *self.owner.lock()
+    }
+
+    /// Changes that (F_SETOWN, F_SETSIG).
+    pub fn change_owner(&self, change: impl FnOnce(&mut Owner)) {
+        change(&mut self.owner.lock());
     }
 
     /// The position of the next read or write, in bytes (the directory position for directories).
@@ -306,6 +325,7 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        self.watchers.close();
         if self.used_locks.load(Ordering::Relaxed) {
             locks::release_description(self);
         }

@@ -37,8 +37,11 @@ pub fn now() -> Timespec {
 
 /// Sets the wall clock to `nanos` since 1970; the monotone clock is not touched (clock_settime(2)).
 pub fn set(nanos: u64) {
-    OFFSET.store(nanos.wrapping_sub(arch::clock::now()), Ordering::Relaxed);
+    let old = offset();
+    let new = nanos.wrapping_sub(arch::clock::now());
+    OFFSET.store(new, Ordering::Relaxed);
     STARTED.store(true, Ordering::Release);
+    crate::timer_file::wall_clock_was_set(new.wrapping_sub(old).cast_signed());
 }
 
 /// When the machine was started, in nanoseconds since 1970, as the wall clock now has it (`btime` of /proc/stat).

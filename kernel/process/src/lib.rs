@@ -32,6 +32,7 @@ pub mod robust;
 pub mod run;
 mod sampling;
 pub mod session;
+pub mod sigio;
 pub mod signal;
 pub mod thread;
 pub mod times;

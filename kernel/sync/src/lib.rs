@@ -6,7 +6,7 @@
 //!   not `Send`, so that the compiler refuses to keep it across an `await`.
 //! * **Waiting** ([`WaitQueue`], [`Mutex`], [`Event`], [`WakerCell`]) is for tasks. A waiter is a node inside the waiting future itself: waiting
 //!   allocates nothing, is first come first served, and dropping the future at any `await` unlinks the node and passes on what it was
-//!   granted.
+//!   granted. An [`Observer`] of a queue does not wait: it is told of each wake.
 //!
 //! Waking never allocates, never frees and takes only spin locks whose holders have interrupts off: it is allowed in an interrupt handler.
 //! Everything is built on [`atomics`], which loom can replace: `tests/loom.rs` explores all interleavings of the very same code.
@@ -16,6 +16,7 @@ pub mod atomics;
 mod event;
 pub mod list;
 mod mutex;
+mod observer;
 mod once;
 mod raw_spin;
 mod spin;
@@ -27,6 +28,7 @@ mod waker_cell;
 
 pub use event::Event;
 pub use mutex::{Lock, Mutex, MutexGuard};
+pub use observer::{Observe, Observer};
 pub use once::{Lazy, Once};
 pub use spin::{SpinLock, SpinLockGuard};
 pub use wait::{Wait, WaitUntil};

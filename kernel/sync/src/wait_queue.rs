@@ -10,6 +10,7 @@
 use crate::{
     atomics::{AtomicU8, AtomicUsize, Ordering, fence},
     list::{Linked, Links, List},
+    observer::Observers,
     spin::SpinLock,
     wait::{Wait, WaitUntil},
 };
@@ -23,6 +24,7 @@ pub struct WaitQueue {
     /// Number of linked waiters: written under the lock, read without it.
     len: AtomicUsize,
     waiters: SpinLock<List<Waiter>>,
+    observers: Observers,
 }
 
 /// States of a [`Waiter`].
@@ -83,8 +85,12 @@ impl WaitQueue {
     crate::constructor! {
         /// A queue without waiters.
         pub fn new() -> Self {
-            WaitQueue { len: AtomicUsize::new(0), waiters: SpinLock::new(List::new()) }
+            WaitQueue { len: AtomicUsize::new(0), waiters: SpinLock::new(List::new()), observers: Observers::new() }
         }
+    }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.observers
     }
 
     /// Whether nobody waits. Others may come and go at once; useful as a hint.
@@ -111,6 +117,9 @@ impl WaitQueue {
     pub fn wake_up_to(&self, limit: usize) -> usize {
         // Pairs with the fence in `link`: either we see the waiter, or the waiter sees what was changed before this call.
         fence(Ordering::SeqCst);
+        if !self.observers.is_empty() {
+            self.observers.tell();
+        }
         let limit = limit.min(self.len());
         let mut woken = 0;
         while woken < limit {

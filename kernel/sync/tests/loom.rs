@@ -19,7 +19,7 @@ use std::{
     pin::Pin,
     task::{Context, Poll, Waker},
 };
-use sync::{Event, Mutex, Once, SpinLock, WaitQueue, WakerCell};
+use sync::{Event, Mutex, Observe, Observer, Once, SpinLock, WaitQueue, WakerCell};
 
 /// Explores `model` with up to three preemptions, which find practically all errors, in a bounded time.
 fn check(model: impl Fn() + Sync + Send + 'static) {
@@ -219,5 +219,46 @@ fn a_lock_dropped_while_it_is_granted_hands_on() {
         block_on(async { *mutex.lock().await += 1 });
         holder.join().unwrap();
         assert_eq!(*mutex.try_lock().unwrap(), 1);
+    });
+}
+
+struct Flag(Arc<AtomicBool>);
+
+impl Observe for Flag {
+    fn woken(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+#[test]
+fn an_observer_is_told_or_sees_the_change() {
+    check(|| {
+        let shared = Arc::new((WaitQueue::new(), AtomicBool::new(false)));
+        let other = shared.clone();
+        let waker = thread::spawn(move || {
+            other.1.store(true, Ordering::Relaxed);
+            other.0.wake_all();
+        });
+        let told = Arc::new(AtomicBool::new(false));
+        let mut observer = Box::pin(Observer::new(&shared.0, Flag(told.clone())));
+        observer.as_mut().attach();
+        let seen = shared.1.load(Ordering::Relaxed);
+        waker.join().unwrap();
+        assert!(seen || told.load(Ordering::Acquire), "the change was neither seen nor told");
+    });
+}
+
+#[test]
+fn an_observer_leaves_while_it_is_told() {
+    check(|| {
+        let queue: &'static WaitQueue = Box::leak(Box::new(WaitQueue::new()));
+        let told = Arc::new(AtomicBool::new(false));
+        let mut observer = Box::pin(Observer::new(queue, Flag(told.clone())));
+        observer.as_mut().attach();
+        let waker = thread::spawn(move || queue.wake_all());
+        drop(observer);
+        told.store(false, Ordering::Relaxed);
+        waker.join().unwrap();
+        assert!(!told.load(Ordering::Acquire), "told after it had left");
     });
 }

@@ -104,6 +104,10 @@ impl File for PipeEnd {
         })
     }
 
+    fn signals(&self, side: Side) -> bool {
+        if side == Side::Read { self.reads } else { self.writes }
+    }
+
     fn ioctl(&self, command: u32, argument: usize) -> Result<usize> {
         match command {
             FIONREAD => {

@@ -7,8 +7,9 @@ use fs::locks::{self, LockKind, LockRange};
 use fs::pipe::{Pipe, PipeEnd};
 use fs::{OpenFile, OpenFlags, Whence};
 use memory::UserPtr;
-use process::interruptible;
+use process::{interruptible, sigio};
 
+use super::owner::{self, F_GETOWN, F_GETOWN_EX, F_GETSIG, F_SETOWN, F_SETOWN_EX, F_SETSIG};
 use crate::call::{Call, Outcome, Stop};
 
 pub fn close(call: &mut Call<'_>, fd: i32) -> Outcome {
@@ -59,6 +60,7 @@ pub fn ioctl(call: &mut Call<'_>, fd: i32, request: u32, argument: usize) -> Out
     const FIOCLEX: u32 = 0x5451;
     const FIONCLEX: u32 = 0x5450;
     const FIONBIO: u32 = 0x5421;
+    const FIOASYNC: u32 = 0x5452;
     let file = call.file(fd)?;
     match request {
         FIOCLEX | FIONCLEX => {
@@ -70,6 +72,14 @@ pub fn ioctl(call: &mut Call<'_>, fd: i32, request: u32, argument: usize) -> Out
             let mut flags = file.flags();
             flags.set(OpenFlags::NONBLOCK, on);
             file.set_status_flags(flags);
+            Ok(0)
+        }
+        FIOASYNC => {
+            let on = UserPtr::<i32>::new(argument).read()? != 0;
+            if on != file.flags().contains(OpenFlags::ASYNC) && !sigio::is_possible(&file) {
+                return Err(Errno::ENOTTY.into());
+            }
+            sigio::set(&file, fd, on)?;
             Ok(0)
         }
         _ => match file.ioctl(request, argument) {
@@ -119,7 +129,12 @@ pub fn fcntl(call: &mut Call<'_>, fd: i32, command: i32, argument: usize) -> Out
         }
         F_GETFL => Ok(file.flags().bits() as usize),
         F_SETFL => {
-            file.set_status_flags(OpenFlags::from_bits_retain(argument as u32));
+            let on = argument as u32 & OpenFlags::ASYNC.bits() != 0;
+            sigio::set(&file, fd, on)?;
+            // What can't be signalled keeps the flag as it was, as on Linux.
+            let mut flags = OpenFlags::from_bits_retain(argument as u32);
+            flags.set(OpenFlags::ASYNC, file.flags().contains(OpenFlags::ASYNC));
+            file.set_status_flags(flags);
             Ok(0)
         }
         F_GETLK | F_OFD_GETLK => {
@@ -138,6 +153,7 @@ pub fn fcntl(call: &mut Call<'_>, fd: i32, command: i32, argument: usize) -> Out
                 other => Ok(other.map(|()| 0)?),
             }
         }
+        F_SETOWN | F_GETOWN | F_SETSIG | F_GETSIG | F_SETOWN_EX | F_GETOWN_EX => Ok(owner::control(call, &file, command, argument)?),
         F_SETPIPE_SZ => Ok(pipe_of(&file)?.set_capacity(argument, call.privileged())?),
         F_GETPIPE_SZ => Ok(pipe_of(&file)?.capacity()),
         _ => Err(Errno::EINVAL.into()),

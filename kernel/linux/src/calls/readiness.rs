@@ -14,14 +14,6 @@ use fs::{FileQueue, OpenFile, PollEvents, Side};
 use process::{Thread, interruptible_until};
 use sync::Wait;
 
-/// Events that a file reports whether or not they were asked for.
-pub const ALWAYS: PollEvents = PollEvents::ERR.union(PollEvents::HUP);
-/// Events that change when something arrives.
-const ARRIVALS: PollEvents =
-    PollEvents::IN.union(PollEvents::RDNORM).union(PollEvents::RDBAND).union(PollEvents::PRI).union(PollEvents::RDHUP);
-/// Events that change when room is made.
-const ROOM: PollEvents = PollEvents::OUT.union(PollEvents::WRNORM).union(PollEvents::WRBAND);
-
 /// One file that the caller watches, and for what.
 pub struct Interest {
     pub file: Arc<OpenFile>,
@@ -31,7 +23,7 @@ pub struct Interest {
 impl Interest {
     /// The events that hold now, of those that were asked for and those that always count.
     pub fn ready(&self) -> PollEvents {
-        self.file.poll() & (self.events | ALWAYS)
+        self.file.poll() & (self.events | fs::file::ALWAYS)
     }
 }
 
@@ -45,10 +37,8 @@ pub async fn wait_for_any<T>(
 ) -> Result<Option<T>> {
     let mut waits: Vec<Pin<Box<Wait<FileQueue>>>> = Vec::new();
     for interest in interests {
-        // A hang-up or an error is announced to readers; a file that is only written announces it to its writers too.
-        let arrivals = interest.events.intersects(ARRIVALS) || !interest.events.intersects(ROOM);
-        for (wanted, side) in [(arrivals, Side::Read), (interest.events.intersects(ROOM), Side::Write)] {
-            if let Some(queue) = wanted.then(|| FileQueue::new(&interest.file, side)).flatten() {
+        for side in [Side::Read, Side::Write] {
+            if let Some(queue) = interest.events.concerns(side).then(|| FileQueue::new(&interest.file, side)).flatten() {
                 // A program may do this in many threads at once, with many descriptors each.
                 memory::frames::admit()?;
                 waits.try_reserve(1).map_err(|_| Errno::ENOMEM)?;

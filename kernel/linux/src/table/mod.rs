@@ -14,8 +14,8 @@ use sync::SpinLock;
 use crate::argument::{self, Argument};
 use crate::call::{Call, Outcome};
 use crate::calls::{
-    attributes, clocks, control, credentials, descriptors, directories, futex, identity, io, limits, memory, mounts, names, open, poll,
-    processes, scheduling, select, signals, sleep, status, system, timers, transfer, wait,
+    attributes, clocks, control, credentials, descriptors, directories, epoll, events, futex, identity, io, limits, memory, mounts, names,
+    open, poll, processes, scheduling, select, signals, sleep, status, system, timers, transfer, wait,
 };
 
 /// Numbers above this are never logged: they can't be system calls of any Linux, only a program's mistake.
@@ -198,6 +198,7 @@ system_calls! {
     202 futex(address: Pointer, operation: Int, value: Unsigned, timeout: Pointer, address2: Pointer, value3: Unsigned) = futex::futex, waits futex::futex_wait;
     203 sched_setaffinity(pid: Int, size: Size, mask: Pointer) = scheduling::sched_setaffinity;
     204 sched_getaffinity(pid: Int, size: Size, mask: Pointer) = scheduling::sched_getaffinity;
+    213 epoll_create(size: Int) = epoll::epoll_create;
     217 getdents64(fd: Fd, buffer: Pointer, count: Unsigned) = directories::getdents64;
     218 set_tid_address(address: Pointer) = processes::set_tid_address;
     219 restart_syscall() = sleep::restart_syscall, waits sleep::restart_syscall_wait;
@@ -207,6 +208,8 @@ system_calls! {
     229 clock_getres(clock: Int, resolution: Pointer) = clocks::clock_getres;
     230 clock_nanosleep(clock: Int, flags: Flags, request: TimespecIn, remaining: Pointer) = sleep::clock_nanosleep, waits sleep::clock_nanosleep_wait;
     231 exit_group(status: Int) = processes::exit_group;
+    232 epoll_wait(epoll: Fd, events: Pointer, most: Int, timeout: Int) = epoll::epoll_wait, waits epoll::epoll_wait_wait;
+    233 epoll_ctl(epoll: Fd, operation: Int, fd: Fd, event: Pointer) = epoll::epoll_ctl;
     234 tgkill(group: Int, tid: Int, signal: Signal) = signals::tgkill;
     235 utimes(path: Path, times: Pointer) = attributes::utimes;
     247 waitid(kind: Int, id: Int, info: Pointer, options: Flags, usage: Pointer) = wait::waitid, waits wait::waitid_wait;
@@ -229,7 +232,16 @@ system_calls! {
     274 get_robust_list(pid: Int, head: Pointer, size: Pointer) = processes::get_robust_list;
     277 sync_file_range(fd: Fd, offset: Size, count: Size, flags: Flags) = io::sync_file_range;
     280 utimensat(directory: DirFd, path: Path, times: Pointer, flags: Flags) = attributes::utimensat;
+    281 epoll_pwait(epoll: Fd, events: Pointer, most: Int, timeout: Int, mask: Pointer, size: Size) = epoll::epoll_pwait, waits epoll::epoll_pwait_wait;
+    282 signalfd(fd: Fd, mask: Pointer, size: Size) = events::signalfd;
+    283 timerfd_create(clock: Int, flags: OpenFlags) = events::timerfd_create;
+    284 eventfd(count: Unsigned) = events::eventfd;
     285 fallocate(fd: Fd, mode: Flags, offset: Size, length: Size) = attributes::fallocate;
+    286 timerfd_settime(fd: Fd, flags: Flags, new: Pointer, old: Pointer) = events::timerfd_settime;
+    287 timerfd_gettime(fd: Fd, current: Pointer) = events::timerfd_gettime;
+    289 signalfd4(fd: Fd, mask: Pointer, size: Size, flags: OpenFlags) = events::signalfd4;
+    290 eventfd2(count: Unsigned, flags: OpenFlags) = events::eventfd2;
+    291 epoll_create1(flags: OpenFlags) = epoll::epoll_create1;
     292 dup3(old: Fd, new: Fd, flags: OpenFlags) = descriptors::dup3;
     293 pipe2(fds: Pointer, flags: OpenFlags) = open::pipe2;
     295 preadv(fd: Fd, vector: Pointer, count: Size, offset: Size) = io::preadv, waits io::preadv_wait;
@@ -253,5 +265,6 @@ system_calls! {
     436 close_range(first: Unsigned, last: Unsigned, flags: Flags) = descriptors::close_range;
     437 openat2(directory: DirFd, path: Path, how: Pointer, size: Size) = open::openat2, waits open::openat2_wait;
     439 faccessat2(directory: DirFd, path: Path, mode: Mode, flags: Flags) = status::faccessat2;
+    441 epoll_pwait2(epoll: Fd, events: Pointer, most: Int, timeout: TimespecIn, mask: Pointer, size: Size) = epoll::epoll_pwait2, waits epoll::epoll_pwait2_wait;
     452 fchmodat2(directory: DirFd, path: Path, mode: Mode, flags: Flags) = attributes::fchmodat2;
 }

@@ -123,7 +123,8 @@ impl TimedWait {
     }
 }
 
-fn take(thread: &Thread, shared: &mut Shared, set: SignalSet) -> Option<SignalInfo> {
+/// Takes a pending signal of `set`: the thread's own first, then the process's.
+pub(super) fn take(thread: &Thread, shared: &mut Shared, set: SignalSet) -> Option<SignalInfo> {
     let mask = SignalSet::ALL.minus(set.minus(UNBLOCKABLE));
     let own = thread.pending.lock().take(mask);
     let found = own.or_else(|| shared.pending.take(mask));

@@ -7,6 +7,7 @@
 mod action;
 mod calls;
 mod deliver;
+mod file;
 mod frame;
 mod permission;
 mod queue;
@@ -16,6 +17,7 @@ mod stop;
 pub use action::{Actions, DefaultAction, default_action};
 pub use calls::{TimedWait, alternate_stack, change_mask, pending, restore_mask, set_action, suspend, timed_wait, with_temporary_mask};
 pub(crate) use deliver::{Next, next, restart_call};
+pub use file::{change_signal_file, signal_file};
 pub use frame::sigreturn;
 pub use permission::{kill, may_signal, parse, queue_to_process, queue_to_thread, tgkill};
 pub(crate) use queue::Pending;

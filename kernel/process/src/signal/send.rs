@@ -89,6 +89,7 @@ fn send(target: Target<'_>, signal: Signal, info: SignalInfo) -> Result<()> {
         Target::Thread(thread) => enqueue(&mut thread.pending.lock(), process, signal, info)?,
     }
     complete(process, shared, target, signal);
+    super::file::announce();
     Ok(())
 }
 

@@ -139,6 +139,10 @@ impl File for MasterFile {
         })
     }
 
+    fn signals(&self, side: Side) -> bool {
+        side == Side::Read
+    }
+
     fn ioctl(&self, command: u32, argument: usize) -> Result<usize> {
         let number = UserPtr::<i32>::new(argument);
         match command {

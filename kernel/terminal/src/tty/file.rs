@@ -178,6 +178,10 @@ impl File for TtyFile {
         })
     }
 
+    fn signals(&self, side: Side) -> bool {
+        side == Side::Read
+    }
+
     /// VTIME. The answer changes with each byte that comes in.
     fn read_deadline(&self, started: u64) -> Option<u64> {
         let state = self.tty.state.lock();

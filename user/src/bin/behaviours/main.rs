@@ -30,6 +30,8 @@ families! {
     delivery
     descriptors
     elves
+    epolls
+    event_files
     execs
     faults
     fifos
@@ -51,6 +53,7 @@ families! {
     programs
     ring3
     rw
+    sigio
     stats
     system
     terminals

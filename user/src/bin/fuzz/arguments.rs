@@ -108,7 +108,7 @@ impl Material {
             0 => usize::MAX,
             1 => libc::AT_FDCWD as usize,
             2 => random.pick(&NUMBERS) as usize,
-            _ => random.below(12),
+            _ => random.below(16),
         }
     }
 

@@ -25,7 +25,7 @@ const DENIED: &[i64] = &[
 ];
 
 /// Calls that wait for ever when nothing comes: rarely.
-const WAITING: &[i64] = &[34, 130, 128, 61, 247, 15];
+const WAITING: &[i64] = &[34, 130, 128, 61, 247, 15, 232, 281, 441];
 
 /// Numbers with the kinds of their arguments: d descriptor, p path, b pointer, l length, i integer, a page address, w process.
 const KINDS: &[(i64, &str)] = &[
@@ -98,9 +98,12 @@ const KINDS: &[(i64, &str)] = &[
     (160, "ib"),
     (200, "wi"),
     (202, "biibbi"),
+    (213, "i"),
     (217, "dbl"),
     (228, "ib"),
     (230, "iibb"),
+    (232, "dbii"),
+    (233, "didb"),
     (234, "wwi"),
     (247, "iibib"),
     (257, "dpii"),
@@ -117,7 +120,16 @@ const KINDS: &[(i64, &str)] = &[
     (275, "dbdbli"),
     (276, "ddli"),
     (280, "dpbi"),
+    (281, "dbiibl"),
+    (282, "dbl"),
+    (283, "ii"),
+    (284, "i"),
     (285, "dill"),
+    (286, "dibb"),
+    (287, "db"),
+    (289, "dbli"),
+    (290, "ii"),
+    (291, "i"),
     (292, "ddi"),
     (293, "bi"),
     (295, "dbil"),
@@ -132,6 +144,7 @@ const KINDS: &[(i64, &str)] = &[
     (435, "bl"),
     (436, "dii"),
     (439, "dpii"),
+    (441, "dbibbl"),
 ];
 
 /// Calls whose first arguments name a process that gets a signal or a limit: never a stranger, whatever the kinds say.
@@ -158,6 +171,9 @@ pub fn next(random: &mut Random, material: &Material) -> (i64, [usize; 6]) {
     }
     if let Some((_, count)) = AIMED.iter().find(|(aimed, _)| *aimed == number) {
         arguments[..*count].iter_mut().for_each(|argument| *argument = material.process(random));
+    }
+    if number == 72 && arguments[1] as i32 == libc::F_SETOWN {
+        arguments[2] = material.process(random);
     }
     (number, arguments)
 }

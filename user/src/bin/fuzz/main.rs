@@ -13,6 +13,7 @@ mod calls;
 use arguments::Material;
 use std::sync::atomic::Ordering::SeqCst;
 use user::child::{self, Child, fork, pause_ms, raw_fork};
+use user::epoll::Epoll;
 use user::files;
 use user::memory::{PAGE, RW, SHARED, atomic, nowhere};
 use user::random::Random;
@@ -144,6 +145,10 @@ fn settle(folder: &str, as_root: bool) {
     files::pipe(libc::O_NONBLOCK);
     files::pipe(0);
     files::open("/dev/zero", libc::O_RDWR).expect("/dev/zero");
+    let counter = sys!(eventfd2, 1, libc::EFD_NONBLOCK).expect("eventfd2") as i32;
+    sys!(timerfd_create, libc::CLOCK_MONOTONIC, 0).expect("timerfd_create");
+    sys!(signalfd4, -1, &u64::MAX, 8, 0).expect("signalfd4");
+    Epoll::new().add(counter, libc::EPOLLIN as u32).expect("epoll_ctl");
 }
 
 /// The calls of one child; each is counted before it is made.
