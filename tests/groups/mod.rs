@@ -2,6 +2,7 @@
 
 mod app;
 mod boot;
+mod heap;
 mod ktest;
 mod limits;
 mod programs;
@@ -21,6 +22,7 @@ pub fn all(arguments: &Arguments) -> Result<Vec<Trial>> {
         ktest::tests()?,
         run::tests(),
         boot::tests(),
+        heap::tests(),
         shell::tests()?,
         user,
         limits::tests(),

@@ -12,7 +12,7 @@ use linux::start::{Options, Program};
 use log::{LevelFilter, info};
 use memory::heap::KernelHeap;
 
-use crate::{crash, ktest, logger, serial};
+use crate::{crash, heaps, ktest, logger, serial};
 
 #[global_allocator]
 static HEAP: KernelHeap = KernelHeap;
@@ -24,6 +24,8 @@ fn kernel_main(info: &'static BootInfo) -> ! {
     if let Err(error) = memory::frames::init(info) {
         panic!("{error}");
     }
+    // Before the first allocation, which reading the other parameters is.
+    heaps::choose(info.command_line);
     let parameters = Parameters::parse(info.command_line);
     logger::set_level(parameters.log_level);
     greet(info);

@@ -12,6 +12,8 @@ mod boot;
 #[cfg(target_os = "none")]
 mod crash;
 #[cfg(target_os = "none")]
+mod heaps;
+#[cfg(target_os = "none")]
 mod ktest;
 #[cfg(target_os = "none")]
 mod logger;

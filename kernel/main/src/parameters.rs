@@ -117,6 +117,16 @@ fn window(text: &str) -> Option<(u16, u16)> {
     Some((rows.parse().ok()?, columns.parse().ok()?))
 }
 
+/// `heap=`: the name of the heap, the last one if there are several. Allocates nothing: it says where from.
+pub fn heap_name(line: &str) -> Option<&str> {
+    words(line).filter(|word| !word.for_init && word.name == "heap").filter_map(|word| word.value).last()
+}
+
+/// `heap.trace`: whether each allocation is reported on the debug console. Allocates nothing.
+pub fn heap_trace(line: &str) -> bool {
+    words(line).any(|word| !word.for_init && word.name == "heap.trace" && !matches!(word.value, Some("0" | "off")))
+}
+
 impl Parameters {
     /// Reads a command line. Values that make no sense are ignored, as in Linux.
     pub fn parse(line: &str) -> Parameters {
@@ -153,6 +163,8 @@ impl Parameters {
                     _ => None,
                 }
             }
+            // Taken by `heap_name`, before anything may allocate.
+            ("heap", Some(_)) => {}
             // Names with a dot belong to some module, never to init.
             (name, _) if name.contains('.') => {}
             (_, Some(_)) => self.init_environment.push(word.text.to_string()),
@@ -185,6 +197,14 @@ mod tests {
         assert_eq!(parameters.init_arguments, ["single", "-c", "exit"]);
         assert_eq!(parameters.init_environment, ["TERM=vt100"]);
         assert_eq!(parameters.consoles, ["ttyS0"]);
+    }
+
+    #[test]
+    fn the_heap_is_known_before_the_rest() {
+        assert_eq!(heap_name("quiet heap=bump heap=buddy -- heap=slab"), Some("buddy"));
+        assert_eq!((heap_name("heap"), heap_name("heap.trace=bump")), (None, None));
+        assert!(heap_trace("heap.trace") && heap_trace("heap.trace=1") && !heap_trace("heap.trace=0") && !heap_trace("-- heap.trace"));
+        assert_eq!(Parameters::parse("heap=bump heap.trace"), Parameters::default());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`kernel_test!`] puts a test into a table that the linker gathers, and its name into a section that the host lists. A test
 //! passes when it returns, and fails when it panics; one made by [`kernel_test_panics!`] passes when it panics with the right text.
 
+mod heap;
 mod memory_map;
 mod processor;
 mod traps;

@@ -377,6 +377,7 @@ fn avx_registers() {
 kernel_test!("user_avx_registers", avx_registers);
 
 fn frames_come_back() {
+    memory::heap::trim();
     let before = memory::frames::stats().free;
     for _ in 0..100 {
         let space = Space::new(vectors());

@@ -95,9 +95,12 @@ fn with_buddy<R>(f: impl FnOnce(&mut Buddy) -> R) -> R {
     result
 }
 
-/// [`allocate`] on behalf of a program: leaves the reserve alone.
+/// [`allocate`] on behalf of a program: leaves the reserve alone. What the heap keeps but doesn't need is given back before this fails.
 pub fn allocate_admitted(order: usize) -> Result<Frame> {
-    admit_many(0)?;
+    admit_many(0).or_else(|_| {
+        crate::heap::trim();
+        admit_many(0)
+    })?;
     allocate(order).ok_or(Errno::ENOMEM)
 }
 

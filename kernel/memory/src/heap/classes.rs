@@ -79,10 +79,11 @@ static BY_SIZE: [u8; LARGEST / UNIT + 1] = {
 /// The class for a size and alignment. `None` if it needs whole frames.
 #[inline]
 pub(super) fn class_for(size: usize, align: usize) -> Option<usize> {
-    let mut class = usize::from(*BY_SIZE.get(size.div_ceil(UNIT))?);
+    // A size is at most `isize::MAX`, so this doesn't overflow.
+    let mut class = usize::from(*BY_SIZE.get((size + UNIT - 1) >> UNIT.trailing_zeros())?);
     if align > UNIT {
-        // A slab begins at a page, so its objects are aligned like their size is.
-        while !usize::from(CLASSES.get(class)?.size).is_multiple_of(align) {
+        // A slab begins at a page, so its objects are aligned like their size is. Alignments are powers of two.
+        while usize::from(CLASSES.get(class)?.size) & (align - 1) != 0 {
             class += 1;
         }
     }

@@ -28,7 +28,7 @@ impl Class {
         Class { partial: NONE, spare: NONE, objects: 0, slabs: 0 }
     }
 
-    /// Live objects.
+    /// Objects that are not in slabs: live ones, and those in magazines.
     pub fn objects(&self) -> usize {
         self.objects
     }
@@ -38,40 +38,74 @@ impl Class {
         self.slabs
     }
 
-    /// A free object, or null.
-    pub fn allocate(&mut self, class: usize, shape: &Shape) -> *mut u8 {
-        if self.partial == NONE {
-            self.add_slab(class, shape);
-        }
-        let number = self.partial;
-        let Some(info) = info(number) else { return null_mut() };
-        let base = base(number);
-        let (used, carved) = counts(info);
-        let first = info.free_object.load(Relaxed);
-        let (object, carved) = if first != NO_OBJECT {
-            // SAFETY: `first` names a free object of this slab; its first two bytes hold the next one, written in `release`.
-            unsafe {
-                let object = base.add(usize::from(first) * UNIT);
-                info.free_object.store(object.cast::<u16>().read(), Relaxed);
-                (object, carved)
+    /// Takes up to `wanted` free objects: a chain, in which each object holds the place of the next in its first word and the last one null,
+    /// and its length. Slabs with room are used up before a new one is made, so the chain may be shorter, and empty when memory has run out.
+    pub fn take(&mut self, class: usize, shape: &Shape, wanted: u32) -> (*mut u8, u32) {
+        let mut chain = Chain::new();
+        while chain.count < wanted {
+            if self.partial == NONE {
+                if chain.count > 0 {
+                    break;
+                }
+                self.add_slab(class, shape);
             }
-        } else {
-            // SAFETY: a slab in the list has room; with no free object in its list, fewer than its capacity are carved.
-            (unsafe { base.add(carved as usize * usize::from(shape.size)) }, carved + 1)
-        };
-        set_counts(info, used + 1, carved);
-        self.objects += 1;
-        if used + 1 == shape.capacity() {
-            self.unlink(info);
+            let Some(info) = info(self.partial) else { break };
+            self.take_from(self.partial, info, shape, wanted, &mut chain);
         }
-        object
+        self.objects += chain.count as usize;
+        chain.finish()
     }
 
-    /// Takes an object back.
+    /// Moves free objects of a slab to the chain, until that is long enough or the slab is used up.
+    fn take_from(&mut self, number: u32, info: &FrameInfo, shape: &Shape, wanted: u32, chain: &mut Chain) {
+        let (base, capacity) = (base(number), shape.capacity());
+        let (mut used, mut carved) = counts(info);
+        let mut first = info.free_object.load(Relaxed);
+        while chain.count < wanted && used < capacity {
+            // SAFETY: `first` names a free object of this slab, whose first two bytes hold the next one, written in `release`. Without one,
+            // fewer objects than the slab has room for are carved, and the next lies inside the slab.
+            let object = unsafe {
+                if first != NO_OBJECT {
+                    let object = base.add(usize::from(first) * UNIT);
+                    first = object.cast::<u16>().read();
+                    object
+                } else {
+                    carved += 1;
+                    base.add((carved - 1) as usize * usize::from(shape.size))
+                }
+            };
+            used += 1;
+            // SAFETY: the object is free, and from here on the chain's.
+            unsafe { chain.push(object) };
+        }
+        info.free_object.store(first, Relaxed);
+        set_counts(info, used, carved);
+        if used == capacity {
+            self.unlink(info);
+        }
+    }
+
+    /// Takes a chain of objects back.
     ///
     /// # Safety
-    /// It must come from `allocate` of this class and not be used any more.
-    pub unsafe fn release(&mut self, object: *mut u8, shape: &Shape) {
+    /// They must come from `take` of this class and not be used any more, and each must hold the place of the next, or null, in its first word.
+    pub unsafe fn put(&mut self, chain: *mut u8, shape: &Shape) {
+        let mut object = chain;
+        while !object.is_null() {
+            // SAFETY: promised by the caller; the link is read before the object is changed.
+            unsafe {
+                let next = object.cast::<*mut u8>().read();
+                self.release(object, shape);
+                object = next;
+            }
+        }
+    }
+
+    /// Takes one object back.
+    ///
+    /// # Safety
+    /// As for `put`.
+    unsafe fn release(&mut self, object: *mut u8, shape: &Shape) {
         let inside = frames::frame_of(object).number() as u32;
         // A block of frames is aligned to its size, so the slab's first frame follows from the number.
         let number = inside & !((1 << shape.order) - 1);
@@ -151,6 +185,41 @@ impl Class {
             Some(previous) => previous.next.store(next, Relaxed),
             None => self.partial = next,
         }
+    }
+}
+
+/// Objects on their way out, in the order in which they will be handed out.
+struct Chain {
+    first: *mut u8,
+    last: *mut u8,
+    count: u32,
+}
+
+impl Chain {
+    fn new() -> Chain {
+        Chain { first: null_mut(), last: null_mut(), count: 0 }
+    }
+
+    /// # Safety
+    /// The object must be free, and from here on belongs to the chain.
+    unsafe fn push(&mut self, object: *mut u8) {
+        if self.first.is_null() {
+            self.first = object;
+        } else {
+            // SAFETY: the last object is the chain's, 16 bytes at least and aligned to that.
+            unsafe { self.last.cast::<*mut u8>().write(object) };
+        }
+        self.last = object;
+        self.count += 1;
+    }
+
+    /// The first object and the number of all.
+    fn finish(self) -> (*mut u8, u32) {
+        if !self.last.is_null() {
+            // SAFETY: as in `push`.
+            unsafe { self.last.cast::<*mut u8>().write(null_mut()) };
+        }
+        (self.first, self.count)
     }
 }
 
