@@ -42,7 +42,7 @@ const KERNEL: Build = Build {
     package: "kernel",
     binary: "pollux-kernel",
     target: toolchain::KERNEL,
-    sources: &["kernel", "tour/allocators/src", "tour/allocators/Cargo.toml", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"],
+    sources: &["kernel", "tour", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"],
     flags: "-C force-frame-pointers=yes",
 };
 

@@ -13,6 +13,7 @@ use crate::trial;
 
 pub fn tests() -> Vec<Trial> {
     vec![
+        trial("boot::speaks_before_anything_is_set_up", speaks_early),
         trial("boot::without_initrd", || fails(Initrd::None, "pollux.args=true")),
         trial("boot::initrd_of_noise", || fails(Initrd::in_memory(&noise(100_000))?, "pollux.args=true")),
         trial("boot::initrd_cut_off", || fails(cut_off()?, "pollux.args=true")),
@@ -42,6 +43,15 @@ fn boot(initrd: Initrd, parameters: &str, memory_mib: u32) -> Result<Report> {
         foreground: false,
     };
     guest::run(launch, &mut |_| {})
+}
+
+/// The console and the panic handler need neither logger nor heap.
+fn speaks_early() -> Result<()> {
+    let report = boot(Initrd::None, "pollux.crash=early", 64)?;
+    let text = report.message.as_deref().unwrap_or_default();
+    ensure!(report.status == status::PANIC && report.log.is_empty(), "{report:?}");
+    ensure!(text.contains("a panic before anything is set up") && text.contains("crash.rs:"), "{text}");
+    Ok(())
 }
 
 /// Ends in order, with a failing status, and with a line in the log that is no mere note.

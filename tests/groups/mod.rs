@@ -8,6 +8,7 @@ mod limits;
 mod programs;
 mod pty;
 mod run;
+mod runner;
 mod shell;
 mod tour;
 mod user;
@@ -17,6 +18,9 @@ use libtest_mimic::{Arguments, Trial};
 
 /// All tests of all groups.
 pub fn all(arguments: &Arguments) -> Result<Vec<Trial>> {
+    if let Some(probe) = runner::only_probe() {
+        return Ok(probe);
+    }
     let user = user::tests(user::wants_families(arguments))?;
     let groups = [
         ktest::tests()?,
@@ -27,6 +31,7 @@ pub fn all(arguments: &Arguments) -> Result<Vec<Trial>> {
         user,
         limits::tests(),
         pty::tests(),
+        runner::tests(),
         app::tests(),
         programs::tests()?,
     ];

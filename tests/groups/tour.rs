@@ -8,7 +8,8 @@ use libtest_mimic::Trial;
 use crate::trial;
 
 /// Beginnings of the names of integration tests.
-const GROUPS: [&str; 9] = ["ktest::", "run::", "boot::", "pty::", "shell::", "user::", "limits::", "app::", "programs::"];
+const GROUPS: [&str; 10] =
+    ["ktest::", "runner::", "run::", "boot::", "pty::", "shell::", "user::", "limits::", "app::", "programs::"];
 
 pub fn test(names: Vec<String>) -> Trial {
     trial("tour::its_tests_exist", move || check(&names))
@@ -19,6 +20,7 @@ fn check(names: &[String]) -> Result<()> {
     let tour = std::fs::read_to_string(workspace.join("docs/tour.md")).context("no docs/tour.md")?;
     let mut sources = String::new();
     read_sources(&workspace.join("kernel"), &mut sources)?;
+    read_sources(&workspace.join("tour"), &mut sources)?;
     let rows = tour.lines().filter(|line| line.starts_with('|'));
     let cells = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next());
     // Every second piece between backticks is a quoted word.

@@ -99,6 +99,12 @@ pub mod random {
     pub use crate::machine::random::hardware;
 }
 
+/// Giving up a computation in the middle, for tests that must panic.
+#[cfg(target_os = "none")]
+pub mod escape {
+    pub use crate::machine::escape::Point;
+}
+
 /// Walking the chain of stack frames.
 pub mod backtrace {
     pub use crate::machine::backtrace::walk;

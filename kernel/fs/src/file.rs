@@ -134,6 +134,8 @@ pub enum SeekKind {
     Stream,
     /// Bytes are addressed by position.
     Positioned,
+    /// Bytes are addressed by position, but there is no end to count from: EINVAL for anything but SEEK_SET and SEEK_CUR.
+    Endless,
     /// lseek succeeds and stays at 0, as with /dev/null and terminals-like devices that Linux opens with `noop_llseek`.
     Ignored,
 }

@@ -241,7 +241,8 @@ impl OpenFile {
         match self.seek_kind {
             SeekKind::Stream => return Err(Errno::ESPIPE),
             SeekKind::Ignored => return Ok(self.position()),
-            SeekKind::Positioned => {}
+            SeekKind::Endless if !matches!(whence, Whence::Start | Whence::Current) => return Err(Errno::EINVAL),
+            SeekKind::Positioned | SeekKind::Endless => {}
         }
         let _turn = self.turn.take();
         let base = match whence {

@@ -20,6 +20,7 @@ static HEAP: KernelHeap = KernelHeap;
 /// The first code above `arch`: interrupts are off, this processor is set up, nothing may allocate yet.
 #[unsafe(no_mangle)]
 fn kernel_main(info: &'static BootInfo) -> ! {
+    crash::crash_early(info.command_line);
     logger::initialise(LevelFilter::Info);
     if let Err(error) = memory::frames::init(info) {
         panic!("{error}");
@@ -36,7 +37,7 @@ fn kernel_main(info: &'static BootInfo) -> ! {
         crash::crash(how);
     }
     if let Some(name) = &parameters.kernel_test {
-        ktest::run(name);
+        ktest::run(name, info);
     }
     start(info, parameters)
 }

@@ -1,4 +1,4 @@
-//! Ends on demand: `pollux.crash=panic` and `pollux.crash=reset`.
+//! Ends on demand: `pollux.crash=panic` and `pollux.crash=reset`, and `pollux.crash=early` before anything is set up.
 //!
 //! What the `pollux` command says of a kernel that panics, or of a machine that is reset, can only be tested with a kernel that does so.
 
@@ -9,6 +9,13 @@ pub fn crash(how: Crash) {
     match how {
         Crash::Panic => outer(1),
         Crash::Reset => triple_fault(),
+    }
+}
+
+/// Panics if the command line says that it is to happen now, with no logger, no heap and no list of parameters yet.
+pub fn crash_early(command_line: &str) {
+    if command_line.split(' ').any(|word| word == "pollux.crash=early") {
+        panic!("a panic before anything is set up");
     }
 }
 

@@ -37,6 +37,10 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     let mut beginning = Beginning { text: [0; 512], len: 0 };
     let _ = write!(beginning, "{}", info.message());
     let expected = ktest::on_panic(&beginning.text[..beginning.len]);
+    if ktest::together::is_running() {
+        PANICS.store(0, Ordering::Relaxed);
+        ktest::together::abandon(info, &beginning.text[..beginning.len], expected);
+    }
     report(info, !expected);
     match ktest::current() {
         Some(name) => ktest::finish(name, expected),

@@ -30,7 +30,8 @@ pub use io::{IoSink, IoSource, UserRange};
 pub use mapped::{AnonymousObject, MappedFile, MappedName};
 pub use page::Page;
 pub use space::{
-    AddressSpace, Advice, AreaInfo, AreaKind, Backing, Fault, Limits, MapFlags, MapRequest, Protection, RemapFlags, Segv, Usage,
+    AddressSpace, Advice, AreaInfo, AreaKind, Backing, Fault, Limits, MapFlags, MapRequest, Protection, RemapFlags, ResidentPage, Segv,
+    Usage,
 };
 pub use user::{UserPtr, UserSlice};
 

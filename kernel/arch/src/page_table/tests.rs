@@ -113,3 +113,27 @@ fn copies_stop_where_the_program_may_not_go() {
     deactivate();
     table.free(&mut frames);
 }
+
+/// 0x803fe7f5ce: entry 1 of level 4, 0 of level 3, 511 of level 2, 127 of level 1, and byte 0x5ce of the page at 0xc000.
+#[test]
+fn the_worked_example_translates() {
+    let address = 0x80_3fe7_f5ce;
+    assert_eq!([4, 3, 2, 1].map(|level| index(address, level)), [1, 0, 511, 127]);
+    let mut frames = Frames::new(8300);
+    let table = PageTable::new(&mut frames).unwrap();
+    let [third, second, first] = [(); 3].map(|()| frames.allocate().unwrap());
+    let put = |holder: Frame, at: usize, below: Frame| super::table(holder)[at].store(below.address().0 | INTERIOR, Ordering::Relaxed);
+    put(table.root(), 1, third);
+    put(third, 0, second);
+    put(second, 511, first);
+    let page = Frame::containing(PhysAddr(0xc000));
+    super::table(first)[127].store(encode(page, PageFlags::USER), Ordering::Relaxed);
+    let (frame, flags) = table.translate(address).unwrap();
+    assert_eq!((frame.address().0 + address as u64 % 0x1000, flags), (0xc5ce, PageFlags::USER));
+    for neighbour in [address - 0x1000, address + 0x1000, address ^ 1 << 39, address ^ 1 << 30, address ^ 1 << 21] {
+        assert_eq!(table.translate(neighbour), None, "{neighbour:#x}");
+    }
+    super::table(first)[127].store(0, Ordering::Relaxed);
+    table.free(&mut frames);
+    assert!(frames.all_back());
+}

@@ -13,6 +13,7 @@ pub(crate) mod console;
 pub(crate) mod copy;
 pub(crate) mod cpu;
 mod entry;
+pub(crate) mod escape;
 mod firmware;
 pub(crate) mod fpu;
 mod idt;

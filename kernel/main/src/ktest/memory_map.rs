@@ -3,7 +3,7 @@
 use arch::paging::{guard_pages, visit_kernel_mappings};
 use arch::{PhysAddr, phys_to_virt};
 
-use crate::{kernel_test, kernel_test_panics};
+use crate::{kernel_test, panic_test};
 
 /// Where the kernel's image is linked.
 const IMAGE: usize = 0xffff_ffff_8000_0000;
@@ -66,7 +66,7 @@ fn write_to_text() {
     // SAFETY: none: this must fault.
     unsafe { text().write_volatile(0) };
 }
-kernel_test_panics!("memory_text_is_read_only", write_to_text, "page fault in the kernel: write to a protected page");
+panic_test!("memory_text_is_read_only", write_to_text, "page fault in the kernel: write to a protected page");
 
 fn write_to_the_alias_of_text() {
     let alias = phys_to_virt(PhysAddr((text().addr() - IMAGE) as u64));
@@ -76,18 +76,18 @@ fn write_to_the_alias_of_text() {
         alias.write_volatile(0);
     }
 }
-kernel_test_panics!("memory_alias_of_text_is_read_only", write_to_the_alias_of_text, "page fault in the kernel: write to a protected page");
+panic_test!("memory_alias_of_text_is_read_only", write_to_the_alias_of_text, "page fault in the kernel: write to a protected page");
 
 fn write_to_constants() {
     static CONSTANT: u64 = 5;
     // SAFETY: none: this must fault.
     unsafe { core::hint::black_box(&raw const CONSTANT).cast_mut().write_volatile(6) };
 }
-kernel_test_panics!("memory_constants_are_read_only", write_to_constants, "page fault in the kernel: write to a protected page");
+panic_test!("memory_constants_are_read_only", write_to_constants, "page fault in the kernel: write to a protected page");
 
 fn execute_data() {
     let mut code = [0xc3_u8; 16];
     // SAFETY: none: this must fault.
     unsafe { core::mem::transmute::<*mut u8, extern "C" fn()>(core::hint::black_box(code.as_mut_ptr()))() };
 }
-kernel_test_panics!("memory_data_is_not_executable", execute_data, "page fault in the kernel: execution of a protected page");
+panic_test!("memory_data_is_not_executable", execute_data, "page fault in the kernel: execution of a protected page");

@@ -2,10 +2,18 @@
 //!
 //! [`kernel_test!`] puts a test into a table that the linker gathers, and its name into a section that the host lists. A test
 //! passes when it returns, and fails when it panics; one made by [`kernel_test_panics!`] passes when it panics with the right text.
+//! Those made by [`panic_test!`] do so as well, but all of them share one boot (see [`together`]).
 
+mod frames;
 mod heap;
+mod mappers;
 mod memory_map;
+mod page_bits;
+mod panics;
+mod ports;
+mod probes;
 mod processor;
+pub mod together;
 mod traps;
 mod user_copy;
 mod user_mode;
@@ -13,6 +21,7 @@ mod user_space;
 
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+use arch::boot::BootInfo;
 use arch::power::{self, ExitCode};
 
 use crate::logger::Console;
@@ -24,6 +33,18 @@ pub struct KernelTest {
     pub run: fn(),
     /// For tests that must panic: a part of the message.
     pub panics: Option<&'static str>,
+    /// Whether it can share a boot with others of its kind.
+    pub together: bool,
+}
+
+/// Puts a test into the table.
+#[macro_export]
+macro_rules! ktest_entry {
+    ($name:literal, $run:path, $panics:expr, $together:literal) => {
+        #[used]
+        #[unsafe(link_section = ".ktests")]
+        static TEST: $crate::ktest::KernelTest = $crate::ktest::KernelTest { name: $name, run: $run, panics: $panics, together: $together };
+    };
 }
 
 /// Registers a test: a name and a function.
@@ -34,9 +55,7 @@ macro_rules! kernel_test {
     };
     ($name:literal, $run:path, $panics:expr) => {
         const _: () = {
-            #[used]
-            #[unsafe(link_section = ".ktests")]
-            static TEST: $crate::ktest::KernelTest = $crate::ktest::KernelTest { name: $name, run: $run, panics: $panics };
+            $crate::ktest_entry!($name, $run, $panics, false);
             #[used]
             #[unsafe(link_section = ".ktest.names")]
             static NAME: [u8; $name.len() + 1] = $crate::ktest::with_zero($name);
@@ -94,17 +113,33 @@ pub fn on_panic(message: &[u8]) -> bool {
     wanted.is_some_and(|text| message.windows(text.len()).any(|part| part == text.as_bytes()))
 }
 
-/// Reports how a test ended, and ends the machine.
-pub fn finish(name: &str, passed: bool) -> ! {
+/// Tells the host how a test ended.
+pub fn verdict(name: &str, passed: bool) {
     let verdict = if passed { "pass" } else { "fail" };
     // Writing to the console can't fail.
     let _ = core::fmt::Write::write_fmt(&mut Console, format_args!("\x01ktest {verdict} {name}\n"));
+}
+
+/// Reports how a test ended, and ends the machine.
+pub fn finish(name: &str, passed: bool) -> ! {
+    verdict(name, passed);
     power::exit(if passed { ExitCode::Success } else { ExitCode::Failure })
 }
 
+fn find(name: &str) -> Option<&'static KernelTest> {
+    tests().iter().find(|test| test.name == name)
+}
+
+/// What the boot loader told, for tests that compare.
+static BOOT: sync::Once<&'static BootInfo> = sync::Once::new();
+
 /// Runs the test of this name.
-pub fn run(name: &str) -> ! {
-    let Some(test) = tests().iter().find(|test| test.name == name) else {
+pub fn run(name: &str, info: &'static BootInfo) -> ! {
+    BOOT.get_or_init(|| info);
+    if let Some(which) = together::Group::named(name) {
+        together::run_all(which);
+    }
+    let Some(test) = find(name) else {
         log::error!("there is no kernel test named {name}");
         finish(name, false);
     };

@@ -122,14 +122,14 @@ unsafe fn take_over(regions: &[MemoryRegion], excluded: &[Range<u64>]) -> Result
 }
 
 /// The numbers of the frames that lie wholly inside a range of bytes, as start and end.
-fn whole_frames(range: &Range<u64>) -> (u32, u32) {
+pub(super) fn whole_frames(range: &Range<u64>) -> (u32, u32) {
     let page = PAGE_SIZE as u64;
     let number = |frame: u64| u32::try_from(frame).unwrap_or(u32::MAX);
     (number(range.start.div_ceil(page)), number(range.end / page))
 }
 
 /// Calls `visit` for each part of `range` that no range of `excluded` covers, in rising order.
-fn each_gap(range: Range<u64>, excluded: &[Range<u64>], visit: &mut dyn FnMut(Range<u64>)) {
+pub(super) fn each_gap(range: Range<u64>, excluded: &[Range<u64>], visit: &mut dyn FnMut(Range<u64>)) {
     let mut at = range.start;
     while at < range.end {
         if let Some(hit) = excluded.iter().find(|e| e.contains(&at)) {

@@ -149,3 +149,31 @@ fn pages_count_their_references() {
     drop((second, copy));
     assert_eq!(stats(), before);
 }
+
+/// What is given to the allocator is what the memory map calls usable, less what is taken: compared byte by byte, in a small memory.
+#[test]
+fn what_is_taken_at_boot_is_never_given_out() {
+    let random = Random::new(7);
+    const PAGES: usize = 64;
+    let page = PAGE_SIZE as u64;
+    let range = |random: &Random| {
+        let start = random.below(PAGES * PAGE_SIZE) as u64;
+        start..start + random.below(8 * PAGE_SIZE) as u64
+    };
+    for _ in 0..rounds(2000) {
+        let region = range(&random);
+        let taken: Vec<_> = (0..random.below(5)).map(|_| range(&random)).collect();
+        let touches = |frame: u64, range: &core::ops::Range<u64>| range.start < (frame + 1) * page && frame * page < range.end;
+        let mut given = Vec::new();
+        setup::each_gap(region.clone(), &taken, &mut |gap| {
+            let (start, end) = setup::whole_frames(&gap);
+            given.extend((start..end).map(u64::from));
+        });
+        assert!(given.is_sorted_by(|a, b| a < b), "each once: {given:?}");
+        for frame in 0..2 * PAGES as u64 {
+            let whole = region.start <= frame * page && (frame + 1) * page <= region.end;
+            let free = whole && !taken.iter().any(|taken| !taken.is_empty() && touches(frame, taken));
+            assert_eq!(given.contains(&frame), free, "frame {frame} of {region:?} without {taken:?}");
+        }
+    }
+}

@@ -30,7 +30,9 @@ mod stack;
 mod types;
 mod zap;
 
-pub use types::{Advice, AreaInfo, AreaKind, Backing, Fault, Limits, MapFlags, MapRequest, Protection, RemapFlags, Segv, Usage};
+pub use types::{
+    Advice, AreaInfo, AreaKind, Backing, Fault, Limits, MapFlags, MapRequest, Protection, RemapFlags, ResidentPage, Segv, Usage,
+};
 
 use crate::PAGE_SIZE;
 use crate::frames::{self, TableFrames};

@@ -1,14 +1,15 @@
-//! What an address space tells about itself: /proc/PID/maps and statm, mincore(2), keys of shared futexes.
+//! What an address space tells about itself: /proc/PID/maps, statm and pagemap, mincore(2), keys of shared futexes.
 
-use super::AddressSpace;
 use super::area::AreaFlags;
 use super::map::user_range;
-use super::types::{AreaInfo, AreaKind, Usage};
-use crate::PAGE_SIZE;
+use super::types::{AreaInfo, AreaKind, ResidentPage, Usage};
+use super::{AddressSpace, STEP};
 use crate::mapped::MappedFile;
+use crate::{PAGE_SIZE, Page};
 use abi::{Errno, Result};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::{ControlFlow, Range};
 
 impl AddressSpace {
     /// How much of everything there is now.
@@ -70,6 +71,24 @@ impl AddressSpace {
             show(&info);
         }
         Ok(())
+    }
+
+    /// Shows the pages that are there in `range`, of which only the first [`STEP`] pages are looked at, in rising order. The space is locked
+    /// meanwhile.
+    pub fn resident_pages(&self, range: Range<usize>, show: &mut dyn FnMut(usize, &ResidentPage)) {
+        let end = range.end.min(range.start.saturating_add(STEP * PAGE_SIZE));
+        self.inner.lock().table.visit(range.start..end, &mut |address, leaf| {
+            let frame = leaf.frame();
+            let page = Page::with_entry(frame, |page| {
+                // A page cache holds a reference as well.
+                let cached = page.is_cached();
+                ResidentPage { frame, cached, exclusive: page.refs() <= 1 + usize::from(cached) }
+            });
+            if let Some(page) = page {
+                show(address, &page);
+            }
+            ControlFlow::Continue(())
+        });
     }
 
     /// mincore(2) for one stretch: a byte for each page from `address` on, 1 if touching it would need no disk. EINVAL (unaligned), ENOMEM (a

@@ -3,6 +3,7 @@
 use crate::cache::PageWait;
 use crate::mapped::{MappedFile, MappedName};
 use alloc::sync::Arc;
+use arch::Frame;
 use core::ops::Range;
 
 bitflags::bitflags! {
@@ -160,6 +161,16 @@ pub struct Usage {
     pub table_pages: usize,
     /// Number of areas.
     pub areas: usize,
+}
+
+/// A page that an address space has in its table, for /proc/PID/pagemap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResidentPage {
+    pub frame: Frame,
+    /// It belongs to a page cache: a file's, or that of shared anonymous memory.
+    pub cached: bool,
+    /// Nobody else has it mapped.
+    pub exclusive: bool,
 }
 
 /// What an area is, for its last column in /proc/PID/maps.

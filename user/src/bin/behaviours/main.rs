@@ -45,6 +45,7 @@ families! {
     mappings
     names
     opens
+    pagemaps
     pipes
     pointers
     polls

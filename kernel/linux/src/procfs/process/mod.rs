@@ -6,6 +6,7 @@ mod limits;
 mod links;
 mod maps;
 mod mounts;
+mod pagemap;
 pub(super) mod stat;
 pub(super) mod status;
 
@@ -19,9 +20,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::{Errno, Result};
-use fs::FileType;
-use fs::inode::LinkTarget;
+use fs::inode::{LinkTarget, OpenRequest};
 use fs::synthetic::{Directory, Listed, Node};
+use fs::{File, FileType};
 use process::{Process, Thread};
 
 /// Which process, or which thread of it, a file is about.
@@ -96,6 +97,8 @@ enum Make {
     File(fn(Subject, &mut Vec<u8>) -> Result<()>),
     Link(fn(Subject) -> Result<LinkTarget>),
     Directory(fn(Subject) -> Arc<dyn Directory>),
+    /// A file that isn't text, with an opener of its own.
+    Special(fn(Subject, &OpenRequest<'_>) -> Result<Arc<dyn File>>),
     /// The name of the program or thread, which can be written.
     Name,
 }
@@ -120,7 +123,7 @@ const fn directory(name: &'static str, mode: u32, make: fn(Subject) -> Arc<dyn D
     Entry { name, mode, make: Make::Directory(make), process_only }
 }
 
-static ENTRIES: [Entry; 22] = [
+static ENTRIES: [Entry; 23] = [
     directory("task", 0o555, |subject| Arc::new(Threads(subject)), true),
     directory("fd", 0o500, |subject| Arc::new(descriptors::Descriptors(subject)), false),
     directory("fdinfo", 0o555, |subject| Arc::new(descriptors::DescriptorFacts(subject)), false),
@@ -137,6 +140,7 @@ static ENTRIES: [Entry; 22] = [
     file("oom_adj", 0o444, content::zero),
     file("oom_score", 0o444, content::zero),
     file("oom_score_adj", 0o444, content::zero),
+    Entry { name: "pagemap", mode: 0o400, make: Make::Special(pagemap::open), process_only: false },
     file("personality", 0o400, |_, text| super::text::Text::fill(text, |text| text.line(b"00000000"))),
     link("root", links::root),
     file("stat", 0o444, stat::stat),
@@ -153,6 +157,7 @@ impl Entry {
             Make::File(write) => Node::file(inode, Arc::new(move |text: &mut Vec<u8>| write(subject, text))),
             Make::Link(follow) => Node::link(inode, Arc::new(links::PlaceLink { subject, follow })),
             Make::Directory(make) => Node::directory(inode, make(subject)),
+            Make::Special(open) => Node::special(inode, Arc::new(move |request: &OpenRequest<'_>| open(subject, request))),
             Make::Name => Node::file(inode, Arc::new(content::Name(subject))),
         };
         node.mode(self.mode).owner(uid, gid)
@@ -160,7 +165,7 @@ impl Entry {
 
     fn file_type(&self) -> FileType {
         match self.make {
-            Make::File(_) | Make::Name => FileType::Regular,
+            Make::File(_) | Make::Special(_) | Make::Name => FileType::Regular,
             Make::Link(_) => FileType::Symlink,
             Make::Directory(_) => FileType::Directory,
         }
