@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 
 use crate::progress::{self, Progress};
-use crate::{paths, strip, toolchain};
+use crate::{paths, strip, symbols, toolchain};
 
 /// A built kernel.
 #[derive(Clone, Debug)]
 pub struct Kernel {
     /// With symbols and line tables: what backtraces are resolved with.
     pub elf: PathBuf,
-    /// What is booted.
+    /// What is booted: without symbols, but with names for its own backtraces.
     pub stripped: PathBuf,
 }
 
@@ -49,7 +49,9 @@ const KERNEL: Build = Build {
 /// Builds the kernel unless it is up to date.
 pub fn kernel() -> Result<Kernel> {
     let elf = KERNEL.ensure(|elf| {
-        let stripped = strip::strip(&fs::read(elf)?).context("cannot strip the kernel")?;
+        let bytes = fs::read(elf)?;
+        let mut stripped = strip::strip(&bytes).context("cannot strip the kernel")?;
+        symbols::append(&bytes, &mut stripped).context("cannot put names into the kernel")?;
         replace(&stripped_path(elf), &stripped)
     })?;
     Ok(Kernel { stripped: stripped_path(&elf), elf })

@@ -19,6 +19,7 @@ pub mod rootfs;
 pub mod run;
 pub mod status;
 pub mod strip;
+pub mod symbols;
 pub mod terminal;
 pub mod toolchain;
 pub mod tree;

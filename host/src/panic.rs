@@ -1,5 +1,5 @@
-//! Makes a panic of the kernel readable: the guest prints bare addresses (`  at 0xffffffff8…`), and the kernel's file on this
-//! side knows the functions and lines behind them.
+//! Makes a panic of the kernel readable: the guest prints addresses and the functions that they lie in
+//! (`  at 0xffffffff8… room::function+0x12`), and the kernel's file on this side knows the lines, and what was inlined there.
 
 use std::path::Path;
 
@@ -19,6 +19,13 @@ pub fn symbolise(elf: &Path, text: &[String]) -> Vec<String> {
     lines
 }
 
+/// The part of a backtrace's line with the address alone, as a guest without a table of names prints it.
+fn bare(line: &str) -> &str {
+    let indent = line.len() - line.trim_start().len();
+    let end = line.match_indices(' ').map(|(at, _)| at).find(|&at| at > indent + "at ".len());
+    &line[..end.unwrap_or(line.len())]
+}
+
 /// The address of a line of a backtrace.
 fn address(line: &str) -> Option<u64> {
     let digits = line.trim_start().strip_prefix("at 0x")?;
@@ -29,18 +36,19 @@ fn address(line: &str) -> Option<u64> {
 fn describe(loader: &Loader, probe: u64, line: &str) -> Vec<String> {
     // Line tables name the functions that were inlined; the one that they were inlined into is in the symbol table alone.
     let symbol = || addr2line::demangle_auto(loader.find_symbol(probe).unwrap_or("?").into(), None).into_owned();
+    let bare = bare(line);
+    let outermost = if bare.len() < line.len() { line.to_owned() } else { format!("{line}  {}", symbol()) };
     let mut lines = Vec::new();
     if let Ok(mut frames) = loader.find_frames(probe) {
         while let Ok(Some(frame)) = frames.next() {
             let name = frame.function.and_then(|function| function.demangle().ok().map(|name| name.into_owned()));
             let place = frame.location.and_then(|place| Some(format!("{}:{}", place.file?, place.line?)));
-            lines.push(format!("{line}  {}  {}", name.unwrap_or_else(symbol), place.unwrap_or_default()));
+            lines.push((name, place.unwrap_or_default()));
         }
     }
-    if lines.is_empty() {
-        lines.push(format!("{line}  {}", symbol()));
-    }
-    lines
+    let Some((_, place)) = lines.pop() else { return vec![outermost] };
+    let inlined = lines.into_iter().map(|(name, place)| format!("{bare}  {}  {place}", name.unwrap_or_else(symbol)));
+    inlined.chain([format!("{outermost}  {place}")]).collect()
 }
 
 #[cfg(test)]
@@ -52,6 +60,16 @@ mod tests {
         assert_eq!(address("  at 0xffffffff80001234"), Some(0xffff_ffff_8000_1234));
         assert_eq!(address("  at 0x10 more"), Some(0x10));
         assert_eq!(address("panicked at 0x10"), None);
+    }
+
+    #[test]
+    fn names_of_the_kernel_stay() {
+        assert_eq!(bare("  at 0x12"), "  at 0x12");
+        assert_eq!(bare("  at 0x12 a::b+0x1"), "  at 0x12");
+        let this = std::env::current_exe().unwrap();
+        let loader = Loader::new(&this).unwrap();
+        assert_eq!(describe(&loader, 1 << 62, "  at 0x2 a::b+0x1"), ["  at 0x2 a::b+0x1"]);
+        assert_eq!(describe(&loader, 1 << 62, "  at 0x2"), ["  at 0x2  ?"]);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub fn tests() -> Vec<Trial> {
         trial("run::reader_that_leaves_ends_the_run", reader_leaves),
         trial("run::trace_shows_calls", trace),
         trial("run::both_machines_and_many_processors", machines),
+        trial("run::interrupts_off_are_measured", interrupts_off),
+        trial("run::date_is_this_machines", date),
         trial("run::wrong_usage_has_its_status", wrong_usage),
         trial("run::help_is_on_stdout", help),
     ]
@@ -183,6 +185,32 @@ fn machines() -> Result<()> {
     for options in [["--machine", "q35", "--smp", "1"], ["--machine", "microvm", "--smp", "2"], ["--machine", "q35", "--smp", "4"]] {
         let outcome: Outcome = run_with(&options, &["echo", "up"], b"").into();
         ensure!(outcome.stdout == "up\n" && outcome.status == 0, "{options:?}: {outcome:?}");
+    }
+    Ok(())
+}
+
+/// `irqoff` shows the longest time with interrupts off in /proc and, at the end, in the log.
+fn interrupts_off() -> Result<()> {
+    let outcome: Outcome =
+        run_with(&["--append", "irqoff", "--log"], &["sh", "-c", "seq 9 | sort | tail -n 1; cat /proc/irqoff"], b"").into();
+    let figure = |text: &str| -> Option<u64> { text.split(" ns, from ").next()?.rsplit(' ').next()?.parse().ok() };
+    let shown = outcome.stdout.lines().find(|line| line.starts_with("cpu0 ")).and_then(figure);
+    let logged = outcome.stderr.lines().find(|line| line.contains("interrupts of processor 0 were off for at most ")).and_then(figure);
+    ensure!(outcome.stdout.starts_with("9\n") && shown.is_some_and(|shown| shown > 0) && logged >= shown, "{outcome:?}");
+    let outcome = run(&["cat", "/proc/irqoff"]);
+    ensure!(outcome.status == 1, "without the parameter it is absent: {outcome:?}");
+    Ok(())
+}
+
+/// The clock that survives power-off gives the time; it counts whole seconds, and the guest starts within one.
+fn date() -> Result<()> {
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|time| time.as_secs());
+    for machine in ["q35", "microvm"] {
+        let before = now()?;
+        let outcome: Outcome = run_with(&["--machine", machine], &["date", "+%s"], b"").into();
+        let after = now()?;
+        let told: u64 = outcome.stdout.trim().parse()?;
+        ensure!((before - 3..=after + 3).contains(&told), "{machine}: {told} is not between {before} and {after}");
     }
     Ok(())
 }

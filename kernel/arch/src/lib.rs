@@ -10,14 +10,23 @@
 extern crate alloc;
 
 mod address;
+#[cfg(any(target_os = "none", test))]
+mod calibration;
 mod context;
+#[cfg(any(target_os = "none", test))]
+mod descriptors;
 mod fpu_area;
 mod guards;
 #[cfg(target_os = "none")]
 mod once;
 mod page_table;
 mod per_cpu;
+mod symbols;
 mod types;
+#[cfg(any(target_os = "none", test))]
+mod wall_clock;
+#[cfg(any(target_os = "none", test))]
+mod wiring;
 
 #[cfg(not(target_os = "none"))]
 pub mod hosted;
@@ -40,10 +49,11 @@ pub mod boot {
 /// Masking, waiting for and handling interrupts.
 pub mod interrupts {
     pub use crate::guards::{Hold, hold};
+    pub use crate::machine::interrupts::{counts, disable, enable, enable_and_halt, enabled, line, set_handler, set_timer_handler};
+    pub use crate::machine::latency::longest as longest_off;
     #[cfg(target_os = "none")]
-    pub use crate::machine::interrupts::oddities;
-    pub use crate::machine::interrupts::{disable, enable, enable_and_halt, enabled, set_handler, set_timer_handler};
-    pub use crate::types::Irq;
+    pub use crate::machine::traps::set_exception_hook;
+    pub use crate::types::{InterruptCounts, Irq, IrqLine, LongestOff};
 }
 
 /// The processors: which one this is, what it can do, and a place for what each has of its own.
@@ -105,7 +115,13 @@ pub mod escape {
     pub use crate::machine::escape::Point;
 }
 
-/// Walking the chain of stack frames.
+/// Walking the chain of stack frames, and the names of the functions.
 pub mod backtrace {
     pub use crate::machine::backtrace::walk;
+    pub use crate::symbols::{Place, place};
+
+    /// The table of names, for who writes it.
+    pub mod symbols {
+        pub use crate::symbols::{BLOCK, LONGEST, Symbols};
+    }
 }

@@ -1,8 +1,9 @@
 //! The small types of the public face, the same for both trees.
 
+use core::fmt;
 use core::ops::Range;
 
-use crate::Frame;
+use crate::{Frame, symbols};
 
 /// What the boot loader told us about the machine. All of it lives for ever.
 #[derive(Debug)]
@@ -102,6 +103,67 @@ pub struct OutOfFrames;
 /// A line of the legacy (ISA) interrupt controllers: 0 to 15.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Irq(pub u8);
+
+/// How a line with a handler is wired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IrqLine {
+    /// The interrupt controller, by the name that Linux has for it.
+    pub controller: &'static str,
+    /// The controller's input, where inputs have numbers of their own.
+    pub input: Option<u8>,
+    /// Whether the line is active as long as it has its level, rather than at an edge.
+    pub level: bool,
+}
+
+/// Interrupts of one CPU since boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InterruptCounts {
+    /// Of devices, by ISA line.
+    pub lines: [u64; 16],
+    /// Of the CPU's own timer.
+    pub timer: u64,
+    /// That turned out to be none when the CPU asked the controller.
+    pub spurious: u64,
+    /// Non-maskable ones: nothing here raises any.
+    pub non_maskable: u64,
+    /// Of vectors that nothing is connected to.
+    pub unexpected: u64,
+}
+
+impl InterruptCounts {
+    /// All of them together.
+    pub fn total(&self) -> u64 {
+        self.lines.iter().sum::<u64>() + self.timer + self.spurious + self.non_maskable + self.unexpected
+    }
+}
+
+/// The longest stretch of one CPU with interrupts off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LongestOff {
+    /// How long it was.
+    pub nanoseconds: u64,
+    /// Where it began: an address, or below 256 the vector of an interrupt or exception.
+    pub from: usize,
+    /// The address at which it ended.
+    pub to: usize,
+    /// How many stretches there were.
+    pub stretches: u64,
+}
+
+impl fmt::Display for LongestOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = |f: &mut fmt::Formatter<'_>, address: usize| match symbols::place(address) {
+            _ if address < 256 => write!(f, "vector {address:#x}"),
+            Some(place) => write!(f, "{place}"),
+            None => write!(f, "{address:#x}"),
+        };
+        write!(f, "{} ns, from ", self.nanoseconds)?;
+        place(f, self.from)?;
+        f.write_str(" to ")?;
+        place(f, self.to)?;
+        write!(f, ", of {} stretches", self.stretches)
+    }
+}
 
 /// What a program was doing when its page fault came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -218,6 +218,11 @@ fn open_standard_files(context: &FsContext, stdio: Stdio, files: &mut FdTable) -
 /// Lets the serial lines send what programs have written, then tells the host how it ended and switches the machine off.
 pub fn power_off(status: u8) -> ! {
     drain();
+    for index in 0..arch::cpu::count() {
+        if let Some(longest) = arch::interrupts::longest_off(index) {
+            log::info!("interrupts of processor {index} were off for at most {longest}");
+        }
+    }
     arch::console::write(format!("\x01exit {status}\n").as_bytes());
     power::exit(ExitCode::Success)
 }

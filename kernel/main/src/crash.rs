@@ -1,4 +1,4 @@
-//! Ends on demand: `pollux.crash=panic` and `pollux.crash=reset`, and `pollux.crash=early` before anything is set up.
+//! Ends on demand: `pollux.crash=panic`, `task` and `reset`, and `early` before anything is set up.
 //!
 //! What the `pollux` command says of a kernel that panics, or of a machine that is reset, can only be tested with a kernel that does so.
 
@@ -8,6 +8,7 @@ use kernel::parameters::Crash;
 pub fn crash(how: Crash) {
     match how {
         Crash::Panic => outer(1),
+        Crash::Task => in_task(),
         Crash::Reset => triple_fault(),
     }
 }
@@ -17,6 +18,12 @@ pub fn crash_early(command_line: &str) {
     if command_line.split(' ').any(|word| word == "pollux.crash=early") {
         panic!("a panic before anything is set up");
     }
+}
+
+fn in_task() {
+    let task = executor::spawn("doomed", async { outer(1) });
+    executor::run_until_idle();
+    log::debug!("not reached: {:?}", task.map(|_| ()));
 }
 
 /// Two frames with names that a test looks for in the backtrace.

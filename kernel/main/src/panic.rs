@@ -1,4 +1,6 @@
 //! The end of a kernel that met a bug: says where and why, how it got there, and stops the machine with a failing status.
+//!
+//! Nothing here takes memory or a lock: either may be what broke.
 
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
@@ -63,6 +65,13 @@ fn report(info: &PanicInfo<'_>, unexpected: bool) {
     }
     let _ = Console.write_str("\n");
     arch::backtrace::walk(&mut |address| {
-        let _ = writeln!(Console, "  at {address:#x}");
+        // These are return addresses: the call is just before, and may even be the last of its function.
+        let _ = match arch::backtrace::place(address - 1) {
+            Some(mut place) => {
+                place.offset += 1;
+                writeln!(Console, "  at {address:#x} {place}")
+            }
+            None => writeln!(Console, "  at {address:#x}"),
+        };
     });
 }

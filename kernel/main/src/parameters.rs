@@ -20,6 +20,8 @@ pub enum Stdio {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crash {
     Panic,
+    /// A panic within a task of the executor.
+    Task,
     /// A triple fault, which resets the machine.
     Reset,
 }
@@ -49,7 +51,7 @@ pub struct Parameters {
     pub environment: Vec<Vec<u8>>,
     /// `pollux.cwd=`: its working directory.
     pub directory: Option<Vec<u8>>,
-    /// `pollux.crash=panic|reset`.
+    /// `pollux.crash=panic|task|reset`.
     pub crash: Option<Crash>,
     /// `console=`: devices in the order in which they were named; the last one is /dev/console.
     pub consoles: Vec<String>,
@@ -159,12 +161,15 @@ impl Parameters {
             ("pollux.crash", _) => {
                 self.crash = match value {
                     "panic" => Some(Crash::Panic),
+                    "task" => Some(Crash::Task),
                     "reset" => Some(Crash::Reset),
                     _ => None,
                 }
             }
             // Taken by `heap_name`, before anything may allocate.
             ("heap", Some(_)) => {}
+            // `arch` has read them before.
+            ("noapic" | "irqoff", None) => {}
             // Names with a dot belong to some module, never to init.
             (name, _) if name.contains('.') => {}
             (_, Some(_)) => self.init_environment.push(word.text.to_string()),
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn unknown_words_are_for_init() {
-        let parameters = Parameters::parse("init=/bin/sh single TERM=vt100 module.option=1 console=ttyS0 -- -c exit");
+        let parameters = Parameters::parse("noapic irqoff init=/bin/sh single TERM=vt100 module.option=1 console=ttyS0 -- -c exit");
         assert_eq!(parameters.init.as_deref(), Some("/bin/sh"));
         assert_eq!(parameters.init_arguments, ["single", "-c", "exit"]);
         assert_eq!(parameters.init_environment, ["TERM=vt100"]);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::clock;
-use crate::types::Irq;
+use crate::types::{InterruptCounts, Irq, IrqLine};
 
 type Handler = Option<fn()>;
 
@@ -14,6 +14,9 @@ thread_local! {
 }
 static HANDLERS: Mutex<[Handler; 16]> = Mutex::new([None; 16]);
 static TIMER: Mutex<Handler> = Mutex::new(None);
+/// What came to all threads together, which count as one CPU.
+static COUNTS: Mutex<InterruptCounts> =
+    Mutex::new(InterruptCounts { lines: [0; 16], timer: 0, spurious: 0, non_maskable: 0, unexpected: 0 });
 
 /// Longest sleep of a halted processor that nobody has set a timer for: another thread's wake can't interrupt it.
 const NAP: Duration = Duration::from_millis(1);
@@ -60,13 +63,28 @@ pub fn set_timer_handler(handler: fn()) {
 
 /// Raises a device interrupt: runs its handler now, on this thread.
 pub fn raise(irq: Irq) {
+    if let Some(count) = lock(&COUNTS).lines.get_mut(usize::from(irq.0)) {
+        *count += 1;
+    }
     let handler = lock(&HANDLERS).get(usize::from(irq.0)).copied().flatten();
     run(handler);
 }
 
 pub(crate) fn run_timer_handler() {
+    lock(&COUNTS).timer += 1;
     let handler = *lock(&TIMER);
     run(handler);
+}
+
+/// The interrupts of CPU number `cpu` since the process began: all are the first one's.
+pub fn counts(cpu: usize) -> InterruptCounts {
+    if cpu == 0 { *lock(&COUNTS) } else { InterruptCounts::default() }
+}
+
+/// How a line is wired; none if nobody listens to it.
+pub fn line(irq: Irq) -> Option<IrqLine> {
+    let handler = lock(&HANDLERS).get(usize::from(irq.0)).copied().flatten();
+    handler.map(|_| IrqLine { controller: "hosted", input: None, level: false })
 }
 
 fn run(handler: Handler) {

@@ -11,6 +11,7 @@ pub(crate) mod copy;
 pub(crate) mod cpu;
 pub(crate) mod fpu;
 pub(crate) mod interrupts;
+pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod port;
 pub(crate) mod power;

@@ -1,30 +1,10 @@
-//! The one ACPI table that boot needs: how interrupts are wired (MADT, ACPI 6.4 section 5.2.12).
+//! The one ACPI table that boot needs: how interrupts are wired (`wiring` reads it).
 //!
-//! Tables come from firmware, so nothing in them is trusted: lengths are checked, and what is missing or odd leaves the
-//! wiring that every PC has.
+//! Tables come from firmware, so nothing in them is trusted: lengths are checked, and what is missing or odd counts as absent.
 
-use super::interrupts::ISA_LINES;
 use super::kernel_map;
+use crate::wiring::Wiring;
 
-/// Where an ISA line arrives.
-#[derive(Clone, Copy)]
-pub struct Line {
-    /// Input of the I/O interrupt controller.
-    pub input: u8,
-    pub active_low: bool,
-    pub level: bool,
-}
-
-/// How interrupts are wired.
-#[derive(Clone, Copy)]
-pub struct Wiring {
-    /// Physical address of the I/O interrupt controller.
-    pub ioapic: u64,
-    /// By ISA line.
-    pub isa: [Line; ISA_LINES],
-}
-
-const DEFAULT_IOAPIC: u64 = 0xfec0_0000;
 /// Bytes of a table's header.
 const HEADER: usize = 36;
 /// A longer table isn't believed.
@@ -78,34 +58,5 @@ fn madt(rsdp: u64) -> Option<&'static [u8]> {
 
 /// The wiring that the firmware describes, or that of every PC.
 pub fn interrupt_wiring(rsdp: Option<u64>) -> Wiring {
-    let mut wiring =
-        Wiring { ioapic: DEFAULT_IOAPIC, isa: core::array::from_fn(|line| Line { input: line as u8, active_low: false, level: false }) };
-    if let Some(table) = rsdp.and_then(madt) {
-        read_entries(table, &mut wiring);
-    }
-    wiring
-}
-
-fn read_entries(table: &[u8], wiring: &mut Wiring) {
-    const IO_APIC: u8 = 1;
-    const OVERRIDE: u8 = 2;
-    let mut rest = table.get(HEADER + 8..).unwrap_or(&[]);
-    let mut found = false;
-    while let &[kind, length, ..] = rest {
-        let Some(entry) = rest.get(..usize::from(length)).filter(|entry| entry.len() >= 2) else { return };
-        match kind {
-            IO_APIC if !found && u32_at(entry, 8) == Some(0) => {
-                found = true;
-                wiring.ioapic = u32_at(entry, 4).map_or(DEFAULT_IOAPIC, u64::from);
-            }
-            OVERRIDE if entry.len() >= 10 => {
-                let flags = entry[8];
-                if let Some(line) = wiring.isa.get_mut(usize::from(entry[3])) {
-                    *line = Line { input: entry[4], active_low: flags & 3 == 3, level: flags >> 2 & 3 == 3 };
-                }
-            }
-            _ => {}
-        }
-        rest = &rest[entry.len()..];
-    }
+    rsdp.and_then(madt).map_or_else(Wiring::usual, Wiring::read)
 }

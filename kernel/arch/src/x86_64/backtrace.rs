@@ -1,9 +1,24 @@
-//! Walking the chain of stack frames by rbp.
+//! Walking the chain of stack frames by rbp, and where the names of the functions are.
 
-use super::memory::DIRECT_MAP;
+use super::memory::{DIRECT_MAP, KERNEL_BASE};
 
 /// More frames than this are a loop.
 const MOST: usize = 64;
+
+unsafe extern "C" {
+    static __symbols_start: u64;
+}
+
+/// Where addresses in the table of names count from.
+pub const BASE: usize = KERNEL_BASE;
+
+/// The table of function names that the `pollux` command appended to the image; empty if it didn't.
+pub fn names() -> &'static [u8] {
+    let start = &raw const __symbols_start;
+    // SAFETY: the linker put the table's length there and the `pollux` command, which changed it, as many bytes behind it. The
+    // compiler can't know the value, since the loader brings it.
+    unsafe { core::slice::from_raw_parts(start.add(1).cast(), start.read_volatile() as usize) }
+}
 
 /// Calls `f` with the return addresses of this function's callers, innermost first. The trap stubs link the interrupted
 /// code into the chain, so a walk from a handler continues there.

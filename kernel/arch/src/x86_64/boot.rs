@@ -3,6 +3,7 @@
 use core::cell::UnsafeCell;
 use core::ops::Range;
 
+use super::backtrace;
 use super::memory::{KERNEL_BASE, phys_to_virt};
 use crate::types::{MemoryKind, MemoryRegion};
 use crate::{PAGE_SIZE, PhysAddr};
@@ -12,13 +13,12 @@ pub const REGIONS: usize = 128;
 
 unsafe extern "C" {
     static __kernel_start: u8;
-    static __kernel_end: u8;
 }
 
-/// Physical addresses of the kernel's image, its zeroed data included.
+/// Physical addresses of the kernel's image, its zeroed data and its table of names included.
 pub fn kernel_image() -> Range<u64> {
     let start = (&raw const __kernel_start).addr();
-    let end = (&raw const __kernel_end).addr() - KERNEL_BASE;
+    let end = (backtrace::names().as_ptr_range().end.addr() - KERNEL_BASE).next_multiple_of(PAGE_SIZE);
     start as u64..end as u64
 }
 

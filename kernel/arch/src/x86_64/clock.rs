@@ -1,4 +1,4 @@
-//! Time: the time-stamp counter, calibrated at boot, and the local timer.
+//! Time: the time-stamp counter, calibrated at boot, and the timer: the local interrupt controller's, or with `noapic` the interval timer.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,7 +23,10 @@ pub fn mark_entry() {
 
 /// Measures the counter and the local timer, and reads the wall clock.
 pub fn initialise() {
-    lapic::start_calibration();
+    let old = interrupts::are_old();
+    if !old {
+        lapic::start_calibration();
+    }
     let start = read_tsc();
     let frequency = pit::measure_tsc().filter(|&frequency| frequency > 1_000_000).unwrap_or_else(|| {
         log::warn!("no interval timer: assuming a time-stamp counter of 1 GHz");
@@ -31,7 +34,12 @@ pub fn initialise() {
     });
     FREQUENCY.store(frequency, Ordering::Relaxed);
     SCALE.store(((1_000_000_000 << 32) / u128::from(frequency)) as u64, Ordering::Relaxed);
-    lapic::finish_calibration(to_nanoseconds(read_tsc() - start));
+    if old {
+        pit::start_one_shot();
+        interrupts::open_interval_timer();
+    } else {
+        lapic::finish_calibration(to_nanoseconds(read_tsc() - start));
+    }
     let seconds = rtc::seconds().unwrap_or_else(|| {
         log::warn!("no working battery-backed clock: it is 1970");
         0
@@ -39,8 +47,9 @@ pub fn initialise() {
     BOOT_WALL_TIME.store((seconds * 1_000_000_000).saturating_sub(now()), Ordering::Relaxed);
 }
 
+/// Ticks of the time-stamp counter as a time.
 #[inline]
-fn to_nanoseconds(ticks: u64) -> u64 {
+pub fn to_nanoseconds(ticks: u64) -> u64 {
     ((u128::from(ticks) * u128::from(SCALE.load(Ordering::Relaxed))) >> 32) as u64
 }
 
@@ -72,7 +81,8 @@ pub fn set_deadline(deadline: Option<u64>) {
 
 fn arm(block: &block::Block, now: u64) {
     let left = block.timer_wanted.get().saturating_sub(now);
-    block.timer_armed.set(now.saturating_add(lapic::arm(left)));
+    let held = if interrupts::are_old() { pit::arm(left) } else { lapic::arm(left) };
+    block.timer_armed.set(now.saturating_add(held));
 }
 
 /// The timer's interrupt: passes it on if it is time, else sets the timer again.

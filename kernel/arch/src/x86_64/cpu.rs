@@ -83,8 +83,10 @@ fn enable(features: Features) {
     // SAFETY: each bit is one that CPUID announced or that long mode always has. The kernel runs from supervisor pages and
     // touches user pages only between `stac` and `clac`.
     unsafe {
-        let control0 = registers::read_cr0() & !(cr0::EMULATION | cr0::ALIGNMENT_MASK | cr0::TASK_SWITCHED);
-        registers::write_cr0(control0 | cr0::MONITOR_COPROCESSOR | cr0::NUMERIC_ERROR | cr0::WRITE_PROTECT);
+        let control0 = registers::read_cr0() & !(cr0::EMULATION | cr0::TASK_SWITCHED);
+        // Alignment is checked in ring 3 only, and only for a program that sets the flag.
+        let set = cr0::MONITOR_COPROCESSOR | cr0::NUMERIC_ERROR | cr0::WRITE_PROTECT | cr0::ALIGNMENT_MASK;
+        registers::write_cr0(control0 | set);
         registers::write_cr4(control);
         registers::write_msr(registers::EFER, registers::read_msr(registers::EFER) | efer::SYSCALL | efer::NO_EXECUTE);
     }

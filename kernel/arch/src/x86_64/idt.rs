@@ -12,6 +12,7 @@ use core::mem::offset_of;
 use super::block::{KERNEL_STACK, TRAP_STACK};
 use super::segments::{InterruptStack, KERNEL_CODE};
 use crate::context::Registers;
+use crate::descriptors::Gate;
 
 /// Bytes from one stub to the next.
 const STUB: usize = 16;
@@ -175,29 +176,10 @@ unsafe extern "C" {
     static trap_stubs: u8;
 }
 
-/// One gate (Intel SDM volume 3, 6.14.1).
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Gate {
-    offset_low: u16,
-    selector: u16,
-    stack: u8,
-    kind: u8,
-    offset_middle: u16,
-    offset_high: u32,
-    reserved: u32,
-}
-
-/// An interrupt gate, present, for software of ring 0.
-const INTERRUPT_GATE: u8 = 0x8e;
-/// Ring 3 may name the vector in an `int` instruction.
-const RING_3: u8 = 3 << 5;
-
 struct Table(UnsafeCell<[Gate; 256]>);
 // SAFETY: written by `load` on the boot processor before there is any other, and only read by processors afterwards.
 unsafe impl Sync for Table {}
-static TABLE: Table =
-    Table(UnsafeCell::new([Gate { offset_low: 0, selector: 0, stack: 0, kind: 0, offset_middle: 0, offset_high: 0, reserved: 0 }; 256]));
+static TABLE: Table = Table(UnsafeCell::new([Gate::ABSENT; 256]));
 
 #[repr(C, packed)]
 struct Pointer {
@@ -222,16 +204,9 @@ pub unsafe fn load() {
                 18 => InterruptStack::MachineCheck as u8,
                 _ => 0,
             };
-            let kind = if vector == 3 || vector == 4 { INTERRUPT_GATE | RING_3 } else { INTERRUPT_GATE };
-            *gate = Gate {
-                offset_low: stub as u16,
-                selector: KERNEL_CODE,
-                stack,
-                kind,
-                offset_middle: (stub >> 16) as u16,
-                offset_high: (stub >> 32) as u32,
-                reserved: 0,
-            };
+            // Programs may raise breakpoints and overflows.
+            let ring = if vector == 3 || vector == 4 { 3 } else { 0 };
+            *gate = Gate::interrupt(stub as u64, KERNEL_CODE, stack, ring);
         }
         let pointer = Pointer { limit: size_of::<[Gate; 256]>() as u16 - 1, base: TABLE.0.get().addr() as u64 };
         asm!("lidt [{}]", in(reg) &pointer, options(readonly, nostack, preserves_flags));

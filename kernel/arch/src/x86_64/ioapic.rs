@@ -1,12 +1,11 @@
 //! The I/O interrupt controller: which device line goes to which vector of which processor.
 
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use super::acpi::Wiring;
-use super::interrupts::ISA_LINES;
 use super::kernel_map;
 use crate::once::Once;
 use crate::types::Irq;
+use crate::wiring::{Line, Wiring};
 
 const VERSION: u32 = 1;
 const REDIRECTIONS: u32 = 0x10;
@@ -19,6 +18,8 @@ const WINDOW: usize = 0x10;
 static REGISTERS: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 static BUSY: AtomicBool = AtomicBool::new(false);
 static WIRING: Once<Wiring> = Once::new();
+/// How many inputs it has.
+static INPUTS: AtomicU32 = AtomicU32::new(0);
 
 /// Runs `f` with the index and data registers, alone among processors.
 fn with_registers<R>(f: impl FnOnce(&dyn Fn(u32) -> u32, &dyn Fn(u32, u32)) -> R) -> Option<R> {
@@ -51,16 +52,23 @@ pub fn initialise(wiring: &Wiring) {
     WIRING.set(*wiring);
     REGISTERS.store(place, Ordering::Release);
     with_registers(|read, write| {
-        let lines = (read(VERSION) >> 16 & 0xff) + 1;
-        for line in 0..lines {
-            write(REDIRECTIONS + 2 * line, MASKED);
+        let inputs = (read(VERSION) >> 16 & 0xff) + 1;
+        INPUTS.store(inputs, Ordering::Relaxed);
+        for input in 0..inputs {
+            write(REDIRECTIONS + 2 * input, MASKED);
         }
     });
 }
 
+/// Where an ISA line comes in; none if the firmware named an input that isn't there.
+pub fn line(irq: Irq) -> Option<Line> {
+    let line = *WIRING.get()?.isa.get(usize::from(irq.0))?;
+    (u32::from(line.input) < INPUTS.load(Ordering::Relaxed)).then_some(line)
+}
+
 /// Sends an ISA line to this vector of the processor with this bus number.
 pub fn open(irq: Irq, vector: u8, processor: u8) {
-    let Some(line) = WIRING.get().and_then(|wiring| wiring.isa.get(usize::from(irq.0) % ISA_LINES)) else { return };
+    let Some(line) = line(irq) else { return };
     let mut low = u32::from(vector);
     if line.active_low {
         low |= ACTIVE_LOW;

@@ -1,6 +1,6 @@
 //! The kernel's half of the address space: final tables, no page both writable and executable.
 //!
-//! - the kernel's image, in 4 KiB pages: text is executable, constants are read-only, data is writable;
+//! - the kernel's image, in 4 KiB pages: text is executable, constants and the table of names are read-only, data is writable;
 //! - all of physical memory, writable and not executable, in the largest pages there are; the alias of the kernel's text and
 //!   constants is read-only too;
 //! - the window: kernel stacks with unmapped guard pages around them, and device registers.
@@ -36,7 +36,7 @@ unsafe extern "C" {
     static __rodata_start: u8;
     static __rodata_end: u8;
     static __data_start: u8;
-    static __kernel_end: u8;
+    static __data_end: u8;
 }
 
 /// Frames for the tables, taken one after another from a piece of memory set aside at boot.
@@ -124,8 +124,9 @@ pub fn build(map: &[MemoryRegion], frames: &mut Carved) -> Frame {
     tlb::set_kernel_root(root);
     let text = range(&raw const __text_start, &raw const __text_end);
     let rodata = range(&raw const __rodata_start, &raw const __rodata_end);
-    let data = range(&raw const __data_start, &raw const __kernel_end);
-    for (part, flags) in [(&text, 0), (&rodata, NO_EXECUTE), (&data, WRITE | NO_EXECUTE)] {
+    let data = range(&raw const __data_start, &raw const __data_end);
+    let names = data.end..kernel_image().end;
+    for (part, flags) in [(&text, 0), (&rodata, NO_EXECUTE), (&data, WRITE | NO_EXECUTE), (&names, NO_EXECUTE)] {
         for physical in part.clone().step_by(PAGE_SIZE) {
             map_page(root, KERNEL_BASE + physical as usize, physical, flags, 1, frames);
         }

@@ -23,9 +23,13 @@ const INITIAL_COUNT: usize = 0x380;
 const CURRENT_COUNT: usize = 0x390;
 const DIVIDER: usize = 0x3e0;
 
+/// In the register with the controller's address.
+const SWITCHED_ON: u64 = 1 << 11;
 const ENABLE: u32 = 1 << 8;
 const MASKED: u32 = 1 << 16;
 const NMI: u32 = 4 << 8;
+/// The old controllers' interrupts.
+const EXTERNAL: u32 = 7 << 8;
 const DIVIDE_BY_16: u32 = 3;
 
 static REGISTERS: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
@@ -46,22 +50,37 @@ fn write(offset: usize, value: u32) {
     unsafe { register(offset).write_volatile(value) };
 }
 
-/// Switches the boot processor's controller on, everything masked but NMIs.
-pub fn initialise() {
-    // SAFETY: every x86_64 processor has the register; bit 11 switches the controller on at the address that it names.
+/// Maps the registers and switches the boot processor's controller on.
+fn map() {
+    // SAFETY: every x86_64 processor has the register; the bit switches the controller on at the address that it names.
     let base = unsafe {
-        let value = registers::read_msr(APIC_BASE) | 1 << 11;
+        let value = registers::read_msr(APIC_BASE) | SWITCHED_ON;
         registers::write_msr(APIC_BASE, value);
         value & 0x000f_ffff_ffff_f000
     };
     let Some(place) = kernel_map::map_device(base, 4096) else { panic!("no room to map the local interrupt controller") };
     REGISTERS.store(place, Ordering::Relaxed);
+}
+
+/// Switches the boot processor's controller on, everything masked but NMIs.
+pub fn initialise() {
+    map();
     write(TASK_PRIORITY, 0);
     write(LINT0, MASKED);
     write(LINT1, NMI);
     write(ERROR, MASKED);
     write(TIMER, MASKED);
     write(SPURIOUS, ENABLE | u32::from(SPURIOUS_VECTOR));
+}
+
+/// Switches the boot processor's controller off for good: the old interrupt controllers then reach the processor directly. QEMU still lets
+/// through only what the pin for them is set to, and not every firmware leaves it open.
+pub fn disable() {
+    map();
+    write(TIMER, MASKED);
+    write(LINT0, EXTERNAL);
+    // SAFETY: as in `map`; nobody uses the controller from here on.
+    unsafe { registers::write_msr(APIC_BASE, registers::read_msr(APIC_BASE) & !SWITCHED_ON) };
 }
 
 /// This processor's number on the interrupt bus.

@@ -21,6 +21,7 @@ pub(crate) mod interrupts;
 mod ioapic;
 mod kernel_map;
 mod lapic;
+pub(crate) mod latency;
 pub(crate) mod memory;
 mod multiboot;
 mod pic;
@@ -33,7 +34,7 @@ mod rtc;
 mod segments;
 mod start;
 pub(crate) mod tlb;
-mod traps;
+pub(crate) mod traps;
 pub(crate) mod user;
 
 pub use kernel_map::{guard_pages, visit as visit_kernel_mappings};

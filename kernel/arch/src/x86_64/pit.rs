@@ -1,25 +1,53 @@
-//! The interval timer (8254), as a yardstick for the time-stamp counter.
+//! The interval timer (8254): a yardstick for the time-stamp counter, and with `noapic` the one-shot timer.
 
 use super::port::Port;
 use super::registers::read_tsc;
+use crate::calibration;
 
 /// Its frequency in Hz.
 const FREQUENCY: u64 = 1_193_182;
-/// Counts to measure over at a time: about 1 ms.
-const WINDOW: u16 = 1193;
-/// Measurements, of which the lowest counts.
-const MEASUREMENTS: usize = 3;
 /// Reads of one sample, of which the quickest counts.
 const TRIES: usize = 8;
 
+/// Commands for channel 0, counts of two bytes: latch the count; one interrupt when the count is through; count round and round.
+const LATCH: u8 = 0;
+const ONE_SHOT: u8 = 0x30;
+const PERIODIC: u8 = 0x34;
+
+fn command() -> Port<u8> {
+    // SAFETY: the timer's command port; nobody else uses it.
+    unsafe { Port::new(0x43) }
+}
+
+fn channel() -> Port<u8> {
+    // SAFETY: as in `command`.
+    unsafe { Port::new(0x40) }
+}
+
+/// Makes it a one-shot timer, not running.
+pub fn start_one_shot() {
+    command().write(ONE_SHOT);
+}
+
+/// Arms the one-shot timer: it interrupts after about this many nanoseconds, earlier if that is longer than it can count (55 ms). Returns
+/// the time that it can hold, at most what was asked for.
+pub fn arm(nanoseconds: u64) -> u64 {
+    const NANOS_PER_SECOND: u128 = 1_000_000_000;
+    let ticks = (u128::from(nanoseconds) * u128::from(FREQUENCY)) / NANOS_PER_SECOND;
+    let most = u128::from(u16::MAX);
+    let [low, high] = (ticks.clamp(1, most) as u16).to_le_bytes();
+    channel().write(low);
+    channel().write(high);
+    if ticks <= most { nanoseconds } else { (most * NANOS_PER_SECOND / u128::from(FREQUENCY)) as u64 }
+}
+
 /// Reads the counter (it counts down) and the TSC at the same moment: the best of some tries, by how long the read took.
 fn sample() -> (u16, u64) {
-    // SAFETY: the timer's ports; nobody else uses it.
-    let (command, data) = unsafe { (Port::<u8>::new(0x43), Port::<u8>::new(0x40)) };
+    let (command, data) = (command(), channel());
     let mut best = (0, 0, u64::MAX);
     for _ in 0..TRIES {
         let before = read_tsc();
-        command.write(0); // latch channel 0
+        command.write(LATCH);
         let after = read_tsc();
         let low = data.read();
         let count = u16::from_le_bytes([low, data.read()]);
@@ -31,36 +59,9 @@ fn sample() -> (u16, u64) {
 }
 
 /// Ticks of the TSC in a second, measured; none if there is no such timer.
-///
-/// The counter is short: a virtual processor that is held up for 55 ms or more in the middle sees it go round, and takes long for short. That can
-/// only make the result too high, so the lowest of some measurements is right.
 pub fn measure_tsc() -> Option<u64> {
-    // SAFETY: as in `sample`.
-    let (command, data) = unsafe { (Port::<u8>::new(0x43), Port::<u8>::new(0x40)) };
-    command.write(0x34); // channel 0, both bytes, rate generator
-    data.write(0);
-    data.write(0);
-    let mut lowest = None;
-    for _ in 0..MEASUREMENTS {
-        let measured = measure_once()?;
-        lowest = Some(lowest.map_or(measured, |lowest: u64| lowest.min(measured)));
-    }
-    lowest
-}
-
-fn measure_once() -> Option<u64> {
-    let (first, start) = sample();
-    // A missing timer always reads the same: give up after a while (at least 20 ms at any plausible rate).
-    let patience = read_tsc() + 200_000_000;
-    loop {
-        let (count, now) = sample();
-        let passed = first.wrapping_sub(count);
-        if (WINDOW..u16::MAX / 2).contains(&passed) {
-            return Some(((now - start) as u128 * u128::from(FREQUENCY) / u128::from(passed)) as u64);
-        }
-        if now > patience {
-            return None;
-        }
-        core::hint::spin_loop();
-    }
+    command().write(PERIODIC);
+    channel().write(0);
+    channel().write(0);
+    calibration::measure(FREQUENCY, sample)
 }

@@ -6,6 +6,7 @@
 use core::arch::asm;
 
 use super::block::Block;
+use crate::descriptors;
 
 pub const KERNEL_CODE: u16 = 0x10;
 pub const KERNEL_DATA: u16 = 0x18;
@@ -75,15 +76,14 @@ struct Pointer {
 pub unsafe fn load(block: &'static Block) {
     let tss = block.tss.get().addr() as u64;
     let gdt = block.gdt.get();
-    // Type 9 is an available 64-bit TSS.
-    let low = (size_of::<Tss>() as u64 - 1) | (tss & 0xff_ffff) << 16 | 0x89 << 40 | (tss >> 24 & 0xff) << 56;
+    let [low, high] = descriptors::tss(tss, size_of::<Tss>());
     // SAFETY: nobody else touches this block; the descriptors are right for the code that runs, whose selectors are
     // reloaded at once; the TSS lives for ever.
     unsafe {
         *gdt = GDT;
         (*block.tss.get()).io_map = size_of::<Tss>() as u16;
         (*gdt)[usize::from(TSS) / 8] = low;
-        (*gdt)[usize::from(TSS) / 8 + 1] = tss >> 32;
+        (*gdt)[usize::from(TSS) / 8 + 1] = high;
         let pointer = Pointer { limit: size_of_val(&GDT) as u16 - 1, base: gdt.addr() as u64 };
         asm!(
             "lgdt [{pointer}]",

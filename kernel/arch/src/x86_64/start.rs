@@ -7,7 +7,7 @@ use super::boot::{self, Loader, Map};
 use super::kernel_map::{self, Carved};
 use super::memory::phys_to_virt;
 use super::segments::InterruptStack;
-use super::{block, clock, copy, cpu, entry, firmware, fpu, idt, interrupts, multiboot, segments, tlb, user};
+use super::{block, clock, copy, cpu, entry, firmware, fpu, idt, interrupts, latency, multiboot, segments, tlb, user};
 use crate::once::Once;
 use crate::types::BootInfo;
 use crate::{PAGE_SIZE, PhysAddr};
@@ -78,6 +78,7 @@ fn prepare_memory(information: u64, loader: u32) -> usize {
     // SAFETY: set aside just now, for ever, and mapped by the boot tables.
     let line: &'static mut [u8] = unsafe { core::slice::from_raw_parts_mut(phys_to_virt(PhysAddr(start)), line_length) };
     let line = copy_command_line(line, command_line, more);
+    latency::initialise(line);
     let mut frames = Carved::new(start + line_bytes, tables);
     let root = kernel_map::build(map.regions(), &mut frames);
     let stack = kernel_map::map_stack(root, STACK, &mut frames);
@@ -111,7 +112,7 @@ fn copy_command_line(line: &'static mut [u8], loader: Range<u64>, more: Option<f
 extern "C" fn continue_on_final_stack() -> ! {
     let Some(info) = INFO.get() else { panic!("no boot information") };
     user::initialise();
-    interrupts::initialise(info.rsdp);
+    interrupts::initialise(info.rsdp, info.command_line);
     clock::initialise();
     kernel_main(info)
 }

@@ -4,22 +4,27 @@
 //! resume. Everything else is a bug in the kernel: it panics with all registers.
 
 use core::fmt;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::copy;
-use super::{interrupts, kernel_map, registers};
+use super::{interrupts, kernel_map, latency, registers};
 use crate::USER_END;
 use crate::context::Registers;
 
 pub const DEBUG: u8 = 1;
 pub const NON_MASKABLE: u8 = 2;
 pub const BREAKPOINT: u8 = 3;
+const INVALID_OPCODE: u8 = 6;
 pub const NO_FPU: u8 = 7;
-const DOUBLE_FAULT: u8 = 8;
+pub const DOUBLE_FAULT: u8 = 8;
 pub const GENERAL_PROTECTION: u8 = 13;
 pub const PAGE_FAULT: u8 = 14;
 pub const MACHINE_CHECK: u8 = 18;
 /// Vectors from here on are interrupts.
 pub const FIRST_INTERRUPT: u8 = 32;
+
+/// The interrupt flag.
+const INTERRUPTS: u64 = 1 << 9;
 
 /// Names of the exceptions, by vector.
 #[rustfmt::skip]
@@ -48,9 +53,17 @@ impl fmt::Display for Dump<'_> {
 /// What the stubs call for a trap that came in kernel mode; returning resumes the code with `registers` as they are then.
 pub extern "C" fn kernel_trap(registers: &mut Registers, vector: u32) {
     let vector = vector as u8;
+    if vector == INVALID_OPCODE && latency::emulate(registers) {
+        return;
+    }
+    let timed = latency::is_on() && registers.rflags & INTERRUPTS != 0;
+    if timed {
+        latency::begin(vector.into());
+    }
     match vector {
         FIRST_INTERRUPT.. => interrupts::dispatch(vector),
         PAGE_FAULT if recover(registers) => {}
+        _ if asked_hook(registers, vector) => {}
         // A breakpoint that somebody compiled in.
         BREAKPOINT => {}
         // A `syscall` right behind a `mov ss` under the debugger's eyes can bring a debug exception into the kernel.
@@ -59,6 +72,26 @@ pub extern "C" fn kernel_trap(registers: &mut Registers, vector: u32) {
         NON_MASKABLE => interrupts::count_non_maskable(),
         _ => fatal(registers, vector),
     }
+    if timed {
+        latency::end(registers.rip);
+    }
+}
+
+/// A function that is asked about an exception: its registers and its vector.
+type Hook = fn(&mut Registers, u8) -> bool;
+
+static HOOK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Has `hook` called first, with interrupts off, for each exception that comes in kernel mode and isn't resolved by a fixup. If it says
+/// true, what was interrupted resumes with the registers as they are then; else the exception takes its course. For debuggers and tests.
+pub fn set_exception_hook(hook: fn(&mut Registers, u8) -> bool) {
+    HOOK.store(hook as *mut (), Ordering::Release);
+}
+
+fn asked_hook(registers: &mut Registers, vector: u8) -> bool {
+    let hook = HOOK.load(Ordering::Acquire);
+    // SAFETY: null, or a function of this type that `set_exception_hook` stored.
+    !hook.is_null() && unsafe { core::mem::transmute::<*mut (), Hook>(hook)(registers, vector) }
 }
 
 /// Sends a page fault of a user-copy routine to its fixup.

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::block::{self, KERNEL_STACK, SCRATCH, TRAP_STACK};
 use super::segments::{KERNEL_CODE, SYSRET_BASE};
-use super::{fpu, interrupts, registers, traps};
+use super::{fpu, interrupts, latency, registers, traps};
 use crate::USER_END;
 use crate::context::{Registers, USER_CODE, USER_DATA, UserContext};
 use crate::types::{Access, Trap};
@@ -106,7 +106,7 @@ pub fn run(context: &mut UserContext, busy: impl Fn() -> bool) -> Option<Trap> {
         if cause == SYSCALL {
             // A `sysret` that sets the trap flag would trap too early.
             context.untouched = context.registers.rflags & TRAP_FLAG == 0;
-            interrupts::enable();
+            interrupts::enable_after_call();
             return Some(Trap::Syscall);
         }
         context.untouched = false;
@@ -150,6 +150,9 @@ fn load(context: &mut UserContext) {
 fn other_trap(context: &mut UserContext, vector: u8) -> Option<Trap> {
     let error = context.registers.orig_rax;
     context.registers.orig_rax = u64::MAX;
+    if latency::is_on() {
+        latency::begin(vector.into());
+    }
     let trap = match vector {
         traps::FIRST_INTERRUPT.. => {
             interrupts::dispatch(vector);
@@ -177,7 +180,9 @@ fn other_trap(context: &mut UserContext, vector: u8) -> Option<Trap> {
             interrupts::count_non_maskable();
             Trap::Interrupt
         }
+        // No program can bring about either: the machine or the kernel's own tables are broken.
         traps::MACHINE_CHECK => panic!("machine check in user mode at {:#x}", context.registers.rip),
+        traps::DOUBLE_FAULT => panic!("double fault in user mode at {:#x}", context.registers.rip),
         traps::DEBUG => {
             // SAFETY: forgets what the exception was about: the registers tell enough.
             unsafe { registers::write_dr6(0xffff_0ff0) };

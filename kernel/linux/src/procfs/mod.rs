@@ -61,7 +61,7 @@ const FILES: [(&str, Writer); 14] = [
     ("cpuinfo", cpu::cpuinfo),
     ("devices", system::devices),
     ("filesystems", system::filesystems),
-    ("interrupts", system::interrupts),
+    ("interrupts", system::interrupt_counts),
     ("loadavg", system::loadavg),
     ("meminfo", memory::meminfo),
     ("partitions", |_| Ok(())),
@@ -79,6 +79,9 @@ fn root() -> FixedDirectory {
     for (name, writer) in FILES {
         directory = directory.with(name, file(inode, writer));
         inode += 1;
+    }
+    if arch::interrupts::longest_off(0).is_some() {
+        directory = directory.with("irqoff", file(inode + 3, system::interrupts_off));
     }
     directory
         .with("mounts", link(inode, "self/mounts"))

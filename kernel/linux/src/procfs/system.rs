@@ -3,6 +3,7 @@
 use core::fmt::{self, Write};
 
 use abi::time::NANOS_PER_SECOND;
+use arch::interrupts::{self, InterruptCounts, Irq, IrqLine};
 use process::times::{NANOS_PER_TICK, Usage};
 
 use super::text::Text;
@@ -70,9 +71,13 @@ pub(super) fn stat(text: &mut Text<'_>) -> fmt::Result {
         let share = |nanos: u64| ticks(nanos / processors.max(1));
         writeln!(text, "cpu{index} {} 0 {} {} 0 0 0 0 0 0", share(user), share(system), share(idle))?;
     }
+    let counts = || (0..arch::cpu::count()).map(interrupts::counts);
+    write!(text, "intr {}", counts().map(|counts| counts.total()).sum::<u64>())?;
+    for line in 0..ISA_LINES {
+        write!(text, " {}", counts().map(|counts| counts.lines[line]).sum::<u64>())?;
+    }
+    text.write_str("\n")?;
     let statistics = executor::statistics();
-    let interrupts = statistics.timer_interrupts + terminal::serial::interrupts(0) + terminal::serial::interrupts(1);
-    writeln!(text, "intr {interrupts}")?;
     writeln!(text, "ctxt {}", statistics.polls)?;
     writeln!(text, "btime {}", fs::wall_clock::boot_time() / NANOS_PER_SECOND)?;
     writeln!(text, "processes {}", process::tree::last_number())?;
@@ -103,15 +108,48 @@ pub(super) fn swaps(text: &mut Text<'_>) -> fmt::Result {
     text.write_str("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")
 }
 
-pub(super) fn interrupts(text: &mut Text<'_>) -> fmt::Result {
-    let processors = arch::cpu::count();
-    text.write_str("     ")?;
-    for index in 0..processors {
-        write!(text, "       CPU{index:<1}")?;
+/// The longest time that each processor had its interrupts off; only with `irqoff` among the kernel's parameters.
+pub(super) fn interrupts_off(text: &mut Text<'_>) -> fmt::Result {
+    for index in 0..arch::cpu::count() {
+        if let Some(longest) = interrupts::longest_off(index) {
+            writeln!(text, "cpu{index} {longest}")?;
+        }
     }
+    Ok(())
+}
+
+/// How many lines devices have.
+const ISA_LINES: usize = 16;
+/// Whose lines they are on every PC, by Linux's names.
+const DEVICES: [(u8, &str); 6] = [(0, "timer"), (1, "i8042"), (3, "ttyS1"), (4, "ttyS0"), (8, "rtc0"), (12, "i8042")];
+
+/// A row: what stands before the counts, the counts of all processors, what stands behind them.
+fn row(text: &mut Text<'_>, name: fmt::Arguments<'_>, count: impl Fn(InterruptCounts) -> u64) -> fmt::Result {
+    text.write_fmt(name)?;
+    (0..arch::cpu::count()).try_for_each(|index| write!(text, "{:10} ", count(interrupts::counts(index))))
+}
+
+pub(super) fn interrupt_counts(text: &mut Text<'_>) -> fmt::Result {
+    text.write_str("           ")?;
+    (0..arch::cpu::count()).try_for_each(|index| write!(text, "CPU{index:<8}"))?;
     text.write_str("\n")?;
-    for (line, count, name) in [(3, terminal::serial::interrupts(1), "ttyS1"), (4, terminal::serial::interrupts(0), "ttyS0")] {
-        writeln!(text, "{line:4}: {count:10}   IO-APIC   {line}-edge      {name}")?;
+    for number in 0..ISA_LINES as u8 {
+        let Some(IrqLine { controller, input, level }) = interrupts::line(Irq(number)) else { continue };
+        row(text, format_args!("{number:3}: "), |counts| counts.lines[usize::from(number)])?;
+        write!(text, " {controller:>8}")?;
+        match input {
+            Some(input) => write!(text, " {input:3}-{:<8}", if level { "fasteoi" } else { "edge" })?,
+            None => text.write_str("    ")?,
+        }
+        let name = DEVICES.iter().find(|device| device.0 == number).map_or("", |device| device.1);
+        writeln!(text, "  {name}")?;
     }
-    writeln!(text, " LOC: {:10}   Local timer interrupts", executor::statistics().timer_interrupts)
+    row(text, format_args!("NMI: "), |counts| counts.non_maskable)?;
+    text.write_str("  Non-maskable interrupts\n")?;
+    row(text, format_args!("LOC: "), |counts| counts.timer)?;
+    text.write_str("  Local timer interrupts\n")?;
+    row(text, format_args!("SPU: "), |counts| counts.spurious)?;
+    text.write_str("  Spurious interrupts\n")?;
+    let unexpected: u64 = (0..arch::cpu::count()).map(|index| interrupts::counts(index).unexpected).sum();
+    writeln!(text, "ERR: {unexpected:10}")
 }

@@ -106,6 +106,24 @@ fn stat_has_its_52_fields_in_order() {
 }
 
 #[test]
+fn interrupts_of_each_line_are_counted() {
+    let count = |line: &str| -> u64 {
+        let text = written(super::system::interrupt_counts);
+        let found = text.lines().find(|found| found.starts_with(line)).unwrap_or_else(|| panic!("no {line} in {text}"));
+        found.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    arch::interrupts::set_handler(arch::interrupts::Irq(12), || {});
+    let before = count(" 12: ");
+    (0..3).for_each(|_| arch::hosted::raise(arch::interrupts::Irq(12)));
+    assert_eq!(count(" 12: "), before + 3);
+    let text = written(super::system::interrupt_counts);
+    assert!(text.starts_with("           CPU0       \n"), "{text}");
+    assert!(text.contains(&alloc::format!(" 12: {:10}    hosted      i8042\n", before + 3)), "{text}");
+    assert!(!text.contains(" 13: ") && text.ends_with("ERR:          0\n"), "{text}");
+    assert_eq!(count("NMI: "), 0);
+}
+
+#[test]
 fn names_with_blanks_are_escaped_in_tables() {
     assert_eq!(written(|text| text.escaped(b"a b\\c\n", b" \n")), "a\\040b\\134c\\012");
 }

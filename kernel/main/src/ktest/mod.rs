@@ -2,20 +2,29 @@
 //!
 //! [`kernel_test!`] puts a test into a table that the linker gathers, and its name into a section that the host lists. A test
 //! passes when it returns, and fails when it panics; one made by [`kernel_test_panics!`] passes when it panics with the right text.
-//! Those made by [`panic_test!`] do so as well, but all of them share one boot (see [`together`]).
+//! Those made by [`panic_test!`] do so as well, but all of them share one boot (see [`together`]). The beginning of a name may mean
+//! something to the host (`tests/groups/ktest.rs`): `pic_` and `irqoff_` boot with another parameter, and `reset_` expects the machine to be
+//! reset.
 
+mod controllers;
+mod double_faults;
+mod exceptions;
 mod frames;
 mod heap;
+mod latency;
 mod mappers;
 mod memory_map;
 mod page_bits;
+mod panic_report;
 mod panics;
 mod ports;
 mod probes;
 mod processor;
+mod tables;
 pub mod together;
 mod traps;
 mod user_copy;
+mod user_exceptions;
 mod user_mode;
 mod user_space;
 

@@ -8,7 +8,7 @@ use super::user_space::{CODE, DATA, NOWHERE, STACK, Space, enter};
 use crate::{kernel_test, user_code};
 
 /// Registers with a value of its own in each general one; rip, rsp and the segments as `thread` has them.
-fn distinct(thread: &UserContext) -> Registers {
+pub fn distinct(thread: &UserContext) -> Registers {
     let r = *thread.registers();
     Registers {
         r15: 15,
