@@ -1,13 +1,14 @@
 //! The command line of `pollux`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::demo::Demo;
 use crate::run::MachineOptions;
-use crate::{bench, demo, run, status};
+use crate::{bench, demo, image, run, status};
 
 const STATUSES: &str = "\
 Exit status: that of the program, 128+N when signal N killed it, 126 and 127 as shells use them; or
@@ -23,8 +24,15 @@ Examples:
   pollux run -- sh -c 'seq 3 | sort -r'       a program of the root file system
   pollux run -- /usr/bin/env                  a program of this machine, with its libraries
   pollux run --trace --timeout 10 -- ls /     with each system call on stderr
+  pollux run --boot uefi -- uname -a          through firmware and boot loader
 
 On a terminal all keys go to the guest; Ctrl-] followed by a full stop leaves it by force.
+";
+
+const IMAGE_HELP: &str = "\
+The image is a CD, a disk and a USB stick at once, for BIOS and UEFI. To write it to a stick, whose content is lost:
+  dd if=pollux.iso of=/dev/sdX bs=4M conv=fsync
+It starts /sbin/init of its root, or without one a login shell, on the serial console (115200 baud).
 ";
 
 /// Pollux: an operating-system kernel in which everything that waits is a future. Without a subcommand it boots the kernel
@@ -60,6 +68,19 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         arguments: Vec<String>,
     },
+    /// Make an image that boots by BIOS and UEFI, from a CD, a disk or a USB stick
+    #[command(after_help = IMAGE_HELP)]
+    Image {
+        /// Where the image goes
+        #[arg(long, value_name = "FILE", default_value = "pollux.iso")]
+        output: PathBuf,
+        /// The root file system: a folder or a cpio archive (default: busybox with the usual folders)
+        #[arg(long, value_name = "DIR|FILE.cpio")]
+        root: Option<PathBuf>,
+        /// More parameters for the kernel's command line
+        #[arg(long, value_name = "KERNEL PARAMETERS", allow_hyphen_values = true)]
+        append: Option<String>,
+    },
     /// Measure the kernel and print the table of figures
     Bench {
         /// Only the figures whose name contains this
@@ -85,6 +106,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => run::run(&arguments.machine, &SHELL.map(str::to_owned)),
         Some(Task::Run { machine, program }) => run::run(&machine, &program),
         Some(Task::Demo { machine, name, arguments }) => demo::run(&machine, name, &arguments),
+        Some(Task::Image { output, root, append }) => image::write(&output, root.as_deref(), append.as_deref()).map(|()| 0),
         Some(Task::Bench { filter }) => bench::run(filter.as_deref()),
     };
     match result {
@@ -137,9 +159,17 @@ mod tests {
     }
 
     #[test]
+    fn an_image_has_its_place_and_its_parameters() {
+        let arguments = parse(&["image", "--append", "-x y", "--root", "folder"]).unwrap();
+        let Some(Task::Image { output, root, append }) = arguments.command else { panic!("not an image") };
+        assert_eq!((output, root, append), ("pollux.iso".into(), Some("folder".into()), Some("-x y".into())));
+    }
+
+    #[test]
     fn wrong_usage_is_refused() {
         assert!(parse(&["run"]).is_err());
         assert!(parse(&["run", "--smp", "0", "--", "ls"]).is_err());
         assert!(parse(&["run", "--env", "x", "--", "ls"]).is_err());
+        assert!(parse(&["run", "--boot", "floppy", "--", "ls"]).is_err());
     }
 }

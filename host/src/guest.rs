@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGWINCH};
 
-use crate::protocol::{self, Decoder, Event};
+use crate::protocol::{self, Decoder, Event, MarkFilter};
 use crate::qemu::{self, Channels, Configuration};
 use crate::terminal::{self, RawMode};
 use crate::{panic, status};
@@ -99,8 +99,9 @@ pub fn run(launch: Launch, observe: &mut dyn FnMut(&Event)) -> Result<Report> {
     let channels = Channels { com1: qemu_com1.into(), com2: qemu_com2.into(), debug: qemu_debug.into() };
     let mut child = launch.configuration.start(&launch.qemu, channels)?;
     let (sender, messages) = mpsc::channel();
-    let output = copy_output(com1.try_clone()?, launch.output, sender.clone());
-    let errors = copy_output(com2.try_clone()?, launch.errors, sender.clone());
+    let marked = launch.configuration.marked;
+    let output = copy_output(com1.try_clone()?, launch.output, marked, sender.clone());
+    let errors = copy_output(com2.try_clone()?, launch.errors, marked, sender.clone());
     listen(debug, sender.clone());
     let complaints = child.stderr.take().map(|mut stderr| {
         std::thread::spawn(move || {
@@ -153,12 +154,14 @@ fn stop(child: &mut Child, end: &End) -> Result<Option<i32>> {
     Ok(child.wait()?.code())
 }
 
-/// Copies a serial port to its end.
-fn copy_output(mut from: UnixStream, mut to: Box<dyn Write + Send>, sender: Sender<Message>) -> JoinHandle<()> {
+/// Copies a serial port to its end; if it is `marked`, from the kernel's mark on.
+fn copy_output(mut from: UnixStream, mut to: Box<dyn Write + Send>, marked: bool, sender: Sender<Message>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
+        let mut filter = marked.then(MarkFilter::default);
         while let Some(count) = read_some(&mut from, &mut buffer) {
-            if to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_err() {
+            let bytes = filter.as_mut().map_or(&buffer[..count], |filter| filter.pass(&buffer[..count]));
+            if to.write_all(bytes).and_then(|()| to.flush()).is_err() {
                 // The rest is still read, so that the guest cannot hang on it.
                 let _ = sender.send(Message::OutputGone);
             }
@@ -326,6 +329,9 @@ impl Watch<'_> {
 #[derive(Default)]
 struct Seen {
     status: Option<u8>,
+    /// The machine was about to be switched off, or to restart, because a program asked for it.
+    off: bool,
+    restart: bool,
     panic: Option<Vec<String>>,
     figures: Vec<(String, String)>,
     tests: Vec<(String, bool)>,
@@ -336,6 +342,8 @@ impl Seen {
     fn note(&mut self, event: Event) {
         match event {
             Event::Exit(status) => self.status = Some(status),
+            Event::Off => self.off = true,
+            Event::Restart => self.restart = true,
             Event::Panic => self.panic = Some(Vec::new()),
             Event::PanicText(line) => self.panic.get_or_insert_default().push(line),
             Event::Figure { name, value } => self.figures.push((name, value)),
@@ -363,6 +371,9 @@ impl Seen {
             (End::OutputGone, _) => (status::killed_by(SIGPIPE), None),
             (End::Signal(signal), _) => (status::killed_by(*signal), None),
             (End::ByItself, Some(qemu::LEFT_ORDERLY)) => (self.status.unwrap_or(0), None),
+            // A machine that was switched off has no status of its own.
+            (End::ByItself, Some(0)) if self.off => (self.status.unwrap_or(0), None),
+            (End::ByItself, Some(0)) if self.restart => (status::GUEST_DIED, Some("a program restarted the machine".to_owned())),
             (End::ByItself, Some(qemu::LEFT_FAILED)) => (status::GUEST_FAILED, Some("the kernel could not go on".to_owned())),
             (End::ByItself, Some(qemu::LEFT_PANICKED)) => (status::PANIC, Some("the kernel panicked without a text".to_owned())),
             (End::ByItself, Some(1)) if !started && !complaints.is_empty() => (status::CANNOT_RUN, Some(qemu::explain(code, complaints))),
@@ -390,6 +401,9 @@ mod tests {
         assert_eq!(status(vec![Event::Panic], End::ByItself, Some(qemu::LEFT_PANICKED)), status::PANIC);
         assert_eq!(status(vec![Event::Exit(0)], End::ByItself, Some(0)), status::GUEST_DIED);
         assert_eq!(status(vec![Event::Exit(0)], End::ByItself, None), status::GUEST_DIED);
+        assert_eq!(status(vec![Event::Exit(3), Event::Off], End::ByItself, Some(0)), 3);
+        assert_eq!(status(vec![Event::Restart], End::ByItself, Some(0)), status::GUEST_DIED);
+        assert_eq!(status(vec![Event::Off], End::ByItself, Some(1)), status::GUEST_DIED);
         assert_eq!(status(vec![], End::TimedOut, None), status::TIMEOUT);
         assert_eq!(status(vec![], End::Signal(SIGTERM), None), 143);
         assert_eq!(status(vec![], End::OutputGone, None), 141);

@@ -11,6 +11,10 @@ pub enum Event {
     Ready,
     /// The program ended with this status.
     Exit(u8),
+    /// A program asked for the machine to be switched off, which now happens.
+    Off,
+    /// A program asked for a restart, which now happens.
+    Restart,
     /// A panic: its text follows.
     Panic,
     PanicText(String),
@@ -79,6 +83,8 @@ fn parse_control(control: &str) -> Event {
     let event = match words[..] {
         ["ready"] => Some(Event::Ready),
         ["exit", status] => status.parse().ok().map(Event::Exit),
+        ["off"] => Some(Event::Off),
+        ["restart"] => Some(Event::Restart),
         ["panic", ..] => Some(Event::Panic),
         ["ktest", "pass", name] => Some(Event::KernelTest { passed: true, name: name.to_owned() }),
         ["ktest", "fail", name, ..] => Some(Event::KernelTest { passed: false, name: name.to_owned() }),
@@ -95,6 +101,32 @@ fn is_log(line: &str) -> bool {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         digits(whole) && digits(fraction)
     })
+}
+
+/// What the kernel is asked to send on both serial ports before programs do, when firmware uses them first.
+pub const MARK: &str = "\n-- Pollux sends from here on --\n";
+
+/// Takes away all bytes up to the end of the mark.
+#[derive(Default)]
+pub struct MarkFilter {
+    /// Bytes of the mark that have been seen in a row.
+    matched: usize,
+}
+
+impl MarkFilter {
+    /// The part of the next bytes that lies behind the mark.
+    pub fn pass<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let mark = MARK.as_bytes();
+        for (at, &byte) in bytes.iter().enumerate() {
+            match mark.get(self.matched) {
+                None => return &bytes[at..],
+                Some(&expected) if byte == expected => self.matched += 1,
+                // Only the first byte of the mark can begin it: it is found nowhere else in it but at its end.
+                Some(_) => self.matched = usize::from(byte == mark[0]),
+            }
+        }
+        &[]
+    }
 }
 
 const DLE: u8 = 0x10;
@@ -147,7 +179,7 @@ mod tests {
     #[test]
     fn lines_become_events() {
         let events = decode(
-            b"[    0.001234] info: up\n\x01ready\n[pid 2] write(1, \"a\", 1) = 1\n\x01figure first 12\n\x01ktest pass a::b\n\x01exit 7\n",
+            b"[    0.001234] info: up\n\x01ready\n[pid 2] write(1, \"a\", 1) = 1\n\x01figure first 12\n\x01ktest pass a::b\n\x01exit 7\n\x01off\n\x01restart\n",
         );
         let expected = [
             Event::Log("[    0.001234] info: up".into()),
@@ -156,6 +188,8 @@ mod tests {
             Event::Figure { name: "first".into(), value: "12".into() },
             Event::KernelTest { passed: true, name: "a::b".into() },
             Event::Exit(7),
+            Event::Off,
+            Event::Restart,
         ];
         assert_eq!(events, expected);
     }
@@ -179,6 +213,17 @@ mod tests {
         let mut pieces = 0;
         Decoder::new().feed(&vec![b'x'; LONGEST_LINE * 2 + 1], |_| pieces += 1);
         assert_eq!(pieces, 2);
+    }
+
+    #[test]
+    fn the_mark_and_all_before_it_are_taken_away() {
+        let stream = format!("firmware\n\n-- Pollux\n{MARK}out{MARK}put");
+        for piece in [1, 2, 7, stream.len()] {
+            let mut filter = MarkFilter::default();
+            let passed: Vec<u8> = stream.as_bytes().chunks(piece).flat_map(|bytes| filter.pass(bytes)).copied().collect();
+            assert_eq!(String::from_utf8(passed).unwrap(), format!("out{MARK}put"), "in pieces of {piece}");
+        }
+        assert!(MarkFilter::default().pass(b"only firmware").is_empty());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use anyhow::{Context, Result};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
+use crate::firmware::Medium;
+
 /// The machines that Pollux runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Machine {
@@ -38,7 +40,7 @@ impl Initrd {
 }
 
 /// A file without a name that holds `content`.
-fn memory_file(content: &[u8]) -> Result<File> {
+pub(crate) fn memory_file(content: &[u8]) -> Result<File> {
     let file = rustix::fs::memfd_create("pollux", rustix::fs::MemfdFlags::CLOEXEC).context("cannot make a memory file")?;
     let mut file = File::from(file);
     file.write_all(content)?;
@@ -63,6 +65,10 @@ pub struct Configuration {
     pub kernel: PathBuf,
     pub initrd: Initrd,
     pub command_line: String,
+    /// Where firmware finds kernel and root. Without it QEMU loads them. Only a PC (q35) has firmware.
+    pub medium: Option<Medium>,
+    /// The kernel sends [`crate::protocol::MARK`] on its serial ports, and what comes before it is of no interest.
+    pub marked: bool,
     /// The time stamp counter counts instructions: repeatable to the digit, and slower.
     pub counted: bool,
 }
@@ -77,6 +83,8 @@ impl Default for Configuration {
             kernel: PathBuf::new(),
             initrd: Initrd::default(),
             command_line: String::new(),
+            medium: None,
+            marked: false,
             counted: false,
         }
     }
@@ -101,14 +109,16 @@ impl Configuration {
         match self.machine {
             Machine::Q35 => {
                 add(&["-machine", "q35"]);
-                if Path::new(QUICK_FIRMWARE).exists() {
+                if self.medium.is_none() && Path::new(QUICK_FIRMWARE).exists() {
                     add(&["-bios", QUICK_FIRMWARE]);
                 }
             }
             Machine::Microvm => add(&["-machine", "microvm,pic=on,pit=on,rtc=on,isa-serial=on,auto-kernel-cmdline=off"]),
         }
         add(&["-accel", "tcg", "-cpu", "max", "-smp", &self.cpus.to_string(), "-m", &self.memory_mib.to_string()]);
-        add(&["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot"]);
+        // A PC that boots by itself has a screen, for firmware and boot loader as for the kernel.
+        let screen = if self.medium.is_some() { "std" } else { "none" };
+        add(&["-nodefaults", "-no-user-config", "-display", "none", "-vga", screen, "-no-reboot"]);
         if self.counted {
             add(&["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]);
         }
@@ -119,11 +129,13 @@ impl Configuration {
         add(&["-serial", "chardev:com1", "-device", "isa-serial,iobase=0x2f8,irq=3,chardev=com2"]);
         add(&["-device", "isa-debugcon,iobase=0xe9,chardev=debug", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         let mut add_path = |option: &str, path: OsString| arguments.extend([option.into(), path]);
-        add_path("-kernel", self.kernel.clone().into());
-        match (&self.initrd, memory) {
-            (Initrd::File(path), _) => add_path("-initrd", path.clone().into()),
-            (Initrd::Memory(_), Some(file)) => add_path("-initrd", format!("/proc/self/fd/{file}").into()),
-            _ => {}
+        if self.medium.is_none() {
+            add_path("-kernel", self.kernel.clone().into());
+            match (&self.initrd, memory) {
+                (Initrd::File(path), _) => add_path("-initrd", path.clone().into()),
+                (Initrd::Memory(_), Some(file)) => add_path("-initrd", format!("/proc/self/fd/{file}").into()),
+                _ => {}
+            }
         }
         match parameters {
             Some(file) => add_path("-fw_cfg", format!("name=opt/pollux/append,file=/proc/self/fd/{file}").into()),
@@ -138,7 +150,8 @@ impl Configuration {
             Initrd::Memory(file) => Some(OwnedFd::from(file.try_clone()?)),
             _ => None,
         };
-        let parameters = match self.command_line.len() > LONGEST_APPEND {
+        // What is on a medium needn't be made anew for each command line.
+        let parameters = match self.medium.is_some() || self.command_line.len() > LONGEST_APPEND {
             true => Some(OwnedFd::from(memory_file(self.command_line.as_bytes())?)),
             false => None,
         };
@@ -147,10 +160,12 @@ impl Configuration {
         let mut command = Command::new(qemu);
         let ports = [com1.as_raw_fd(), com2.as_raw_fd(), debug.as_raw_fd()];
         command.args(self.arguments(ports, number(&memory), number(&parameters)));
+        let (arguments, files) = self.medium.as_ref().map(Medium::attach).transpose()?.unwrap_or_default();
+        command.args(arguments);
         // Signals of the terminal are ours to handle, hence a process group of its own.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         // The files live in the closure and are closed on our side with the command, at the end of this function.
-        let inherited: Vec<OwnedFd> = [com1, com2, debug].into_iter().chain(memory).chain(parameters).collect();
+        let inherited: Vec<OwnedFd> = [com1, com2, debug].into_iter().chain(memory).chain(parameters).chain(files).collect();
         let prepare = move || {
             set_parent_process_death_signal(Some(Signal::KILL))?;
             inherited.iter().try_for_each(|file| fcntl_setfd(file, FdFlags::empty()))?;
@@ -174,6 +189,7 @@ pub fn explain(code: Option<i32>, stderr: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::firmware::{Boot, Media};
 
     fn configuration(machine: Machine) -> Configuration {
         Configuration {
@@ -201,6 +217,15 @@ mod tests {
         assert_eq!(value("-append").as_deref(), Some("a b=c"));
         assert!(words.contains(&"socket,id=com2,fd=11".to_owned()));
         assert_eq!(value("-icount"), None);
+    }
+
+    #[test]
+    fn with_a_medium_firmware_loads_the_kernel() {
+        let medium = Medium::new(Boot::Bios, Media::Cd, || Ok(vec![0; 512])).unwrap();
+        let words = words(&Configuration { medium, ..configuration(Machine::Q35) });
+        for option in ["-kernel", "-initrd", "-bios"] {
+            assert!(!words.contains(&option.to_owned()), "{words:?}");
+        }
     }
 
     #[test]

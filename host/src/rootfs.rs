@@ -46,7 +46,7 @@ const FOLDERS: [(&str, u32); 22] = [
 /// Folders that the kernel mounts things on or that programs cannot do without; added to every root that lacks them.
 const INDISPENSABLE: [(&str, u32); 4] = [("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("tmp", 0o1777)];
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
     ("etc/group", "root:x:0:\ndaemon:x:1:\ntty:x:5:\ndisk:x:6:\nutmp:x:43:\nnogroup:x:65534:\n"),
     ("etc/hostname", "pollux\n"),
@@ -56,7 +56,14 @@ const FILES: [(&str, &str); 9] = [
     ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
     ("etc/services", "echo\t7/tcp\nssh\t22/tcp\ndomain\t53/udp\nhttp\t80/tcp\nhttps\t443/tcp\n"),
     ("etc/profile", PROFILE),
+    ("etc/inittab", INITTAB),
 ];
+
+/// What busybox's init does: a login shell on the serial console, again and again.
+const INITTAB: &str = "\
+ttyS0::respawn:-/bin/sh
+::ctrlaltdel:/sbin/reboot
+";
 
 const PROFILE: &str = "\
 # Read by login shells; the interactive shell of Pollux is one.

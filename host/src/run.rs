@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::firmware::{Boot, Media, Medium};
 use crate::guest::{self, Input, Launch};
-use crate::protocol::{Event, percent_encode};
+use crate::protocol::{Event, MARK, percent_encode};
 use crate::qemu::{Configuration, Initrd, Machine};
 use crate::terminal::{self, message};
-use crate::{kernel_build, packages, program, rootfs};
+use crate::{image, kernel_build, packages, program, rootfs};
 
 /// How the machine is made, and what is shown of it.
 #[derive(clap::Args, Clone, Debug)]
@@ -28,6 +29,12 @@ pub struct MachineOptions {
     /// The machine to emulate: a PC with PCI Express, or a small machine that starts quickly
     #[arg(long, value_enum, default_value_t = Machine::Microvm)]
     pub machine: Machine,
+    /// How the machine comes to its kernel; firmware starts an image of it from a medium, on a PC (q35)
+    #[arg(long, value_enum, default_value_t = Boot::Kernel)]
+    pub boot: Boot,
+    /// What firmware boots from
+    #[arg(long, value_enum, default_value_t = Media::Cd)]
+    pub media: Media,
     /// More parameters for the kernel's command line
     #[arg(long, value_name = "KERNEL PARAMETERS", allow_hyphen_values = true)]
     pub append: Option<String>,
@@ -101,6 +108,10 @@ pub fn prepare(options: &MachineOptions, arguments: &[String], interactive: bool
     let kernel = kernel_build::kernel()?;
     let archive = rootfs::archive(options.root.as_deref())?;
     let prepared = program::prepare(first, &archive, options.root.is_some())?;
+    let medium = Medium::new(options.boot, options.media, || {
+        let root = prepared.archive.clone().map_or_else(|| std::fs::read(&archive), Ok)?;
+        image::build(&kernel.stripped, &root, "")
+    })?;
     let initrd = match &prepared.archive {
         Some(archive) => Initrd::in_memory(archive)?,
         None => Initrd::File(archive),
@@ -108,12 +119,15 @@ pub fn prepare(options: &MachineOptions, arguments: &[String], interactive: bool
     let mut words = vec![prepared.program.as_str()];
     words.extend(rest.iter().map(String::as_str));
     let configuration = Configuration {
-        machine: options.machine,
+        machine: if medium.is_some() { Machine::Q35 } else { options.machine },
         cpus: options.smp,
         memory_mib: options.memory,
         kernel: kernel.stripped,
         initrd,
         command_line: command_line(options, &words, interactive)?,
+        // On a terminal the firmware may be seen; the output of a program in a pipe is the program's alone.
+        marked: is_marked(options, interactive),
+        medium,
         counted: options.icount,
     };
     Ok(Prepared { qemu, configuration, elf: kernel.elf })
@@ -125,6 +139,10 @@ fn show(event: &Event, log: bool) {
         Event::Log(line) if log => message(line),
         _ => {}
     }
+}
+
+fn is_marked(options: &MachineOptions, interactive: bool) -> bool {
+    options.boot != Boot::Kernel && !interactive
 }
 
 /// The kernel's command line for a program.
@@ -142,6 +160,9 @@ fn command_line(options: &MachineOptions, arguments: &[&str], interactive: bool)
     if let Some(folder) = &options.cwd {
         parameters.push(format!("pollux.cwd={}", percent_encode(folder.as_bytes())));
     }
+    if is_marked(options, interactive) {
+        parameters.push(format!("pollux.mark={}", percent_encode(MARK.as_bytes())));
+    }
     if options.trace {
         parameters.push("trace".to_owned());
     }
@@ -158,6 +179,8 @@ impl Default for MachineOptions {
             smp: 1,
             memory: 256,
             machine: Machine::Microvm,
+            boot: Boot::Kernel,
+            media: Media::Cd,
             append: None,
             trace: false,
             log: false,

@@ -3,6 +3,7 @@
 mod app;
 mod boot;
 mod heap;
+mod image;
 mod ktest;
 mod limits;
 mod programs;
@@ -24,14 +25,15 @@ pub fn all(arguments: &Arguments) -> Result<Vec<Trial>> {
     let user = user::tests(user::wants_families(arguments))?;
     let groups = [
         ktest::tests()?,
+        runner::tests(),
         run::tests(),
         boot::tests(),
         heap::tests(),
+        image::tests(),
         shell::tests()?,
         user,
         limits::tests(),
         pty::tests(),
-        runner::tests(),
         app::tests(),
         programs::tests()?,
     ];

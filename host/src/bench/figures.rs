@@ -26,7 +26,27 @@ pub const FIGURES: &[Figure] = &[
         linux: "1,660,000,000",
         measure: first_user_instruction,
     },
-    Figure { name: "`run -- true` on microvm", unit: "s", goal: Some(0.5), linux: "4.4 to 5 s", measure: measure::start_to_exit },
+    Figure {
+        name: "`run -- true` on microvm",
+        unit: "s",
+        goal: Some(0.5),
+        linux: "4.4 to 5 s",
+        measure: || measure::start_to_exit(&["--machine", "microvm"], 9),
+    },
+    Figure {
+        name: "`run --boot bios -- true` (image, boot loader)",
+        unit: "s",
+        goal: None,
+        linux: "",
+        measure: || measure::start_to_exit(&["--boot", "bios"], 5),
+    },
+    Figure {
+        name: "`run --boot uefi -- true` (image, boot loader)",
+        unit: "s",
+        goal: None,
+        linux: "",
+        measure: || measure::start_to_exit(&["--boot", "uefi"], 3),
+    },
     Figure { name: "kernel memory of a blocked thread", unit: "bytes", goal: Some(4096.0), linux: "29,900", measure: blocked_thread },
     Figure {
         name: "getppid",

@@ -60,13 +60,13 @@ pub fn program(binary: &'static str, words: &[&str], name: &str, counting: Count
     value.with_context(|| format!("no line {name}"))?.parse().context("the value is no number")
 }
 
-/// The wall time of `pollux run -- true`, in seconds: the median of several runs, all with everything built.
-pub fn start_to_exit() -> Result<Value> {
+/// The wall time of `pollux run OPTIONS -- true`, in seconds: the median of some runs, all with everything built.
+pub fn start_to_exit(options: &[&str], runs: usize) -> Result<Value> {
     guest(&["true"], Counting::Time)?;
     let mut times = Vec::new();
-    for _ in 0..9 {
+    for _ in 0..runs {
         let start = Instant::now();
-        let status = command(&["run", "--machine", "microvm", "--", "true"])?.stdin(Stdio::null()).status()?;
+        let status = command(&[&["run"], options, &["--", "true"]].concat())?.stdin(Stdio::null()).status()?;
         times.push(start.elapsed().as_secs_f64());
         ensure!(status.success(), "it ended with {status}");
     }

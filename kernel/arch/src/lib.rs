@@ -17,10 +17,16 @@ mod context;
 mod descriptors;
 mod fpu_area;
 mod guards;
+#[cfg(any(test, target_os = "none"))]
+mod memory_map;
+#[cfg(any(test, target_os = "none"))]
+mod multiboot;
 #[cfg(target_os = "none")]
 mod once;
 mod page_table;
 mod per_cpu;
+#[cfg(any(test, target_os = "none"))]
+mod power_tables;
 mod symbols;
 mod types;
 #[cfg(any(target_os = "none", test))]
@@ -90,7 +96,7 @@ pub mod user {
 
 /// Ends of the machine's life.
 pub mod power {
-    pub use crate::machine::power::{exit, reboot};
+    pub use crate::machine::power::{exit, halt_machine, off, reboot};
     pub use crate::types::ExitCode;
 }
 

@@ -227,9 +227,25 @@ pub fn power_off(status: u8) -> ! {
     power::exit(ExitCode::Success)
 }
 
+/// reboot(2) with LINUX_REBOOT_CMD_POWER_OFF. The host is told first, as a machine that is off has no status.
+pub fn switch_off() -> ! {
+    drain();
+    arch::console::write(b"\x01exit 0\n\x01off\n");
+    power::off()
+}
+
+/// reboot(2) with LINUX_REBOOT_CMD_HALT: the power stays on, but a virtual machine that can, ends.
+pub fn halt() -> ! {
+    drain();
+    log::info!("System halted");
+    arch::console::write(b"\x01exit 0\n");
+    power::halt_machine()
+}
+
 /// reboot(2) with LINUX_REBOOT_CMD_RESTART.
 pub fn restart() -> ! {
     drain();
+    arch::console::write(b"\x01restart\n");
     power::reboot()
 }
 

@@ -12,7 +12,7 @@ use linux::start::{Options, Program};
 use log::{LevelFilter, info};
 use memory::heap::KernelHeap;
 
-use crate::{crash, heaps, ktest, logger, serial};
+use crate::{crash, heaps, ktest, logger, serial, serial_log};
 
 #[global_allocator]
 static HEAP: KernelHeap = KernelHeap;
@@ -29,6 +29,7 @@ fn kernel_main(info: &'static BootInfo) -> ! {
     heaps::choose(info.command_line);
     let parameters = Parameters::parse(info.command_line);
     logger::set_level(parameters.log_level);
+    serial_log::initialise(&parameters);
     greet(info);
     // From the first timer on, the executor wants to hear from it.
     arch::interrupts::set_timer_handler(executor::timer::on_interrupt);
@@ -49,6 +50,9 @@ fn greet(info: &BootInfo) {
     let mib = |frames: usize| frames * arch::PAGE_SIZE / (1 << 20);
     info!("{} MiB of memory, {} MiB free, clock at {} MHz", mib(frames.total), mib(frames.free), arch::clock::tsc_frequency() / 1_000_000);
     log::debug!("command line: {}", info.command_line);
+    if let Some(screen) = &info.framebuffer {
+        log::debug!("screen: {} x {} pixels of {} bits at {:#x}", screen.width, screen.height, screen.bits_per_pixel, screen.address);
+    }
     for region in info.memory {
         log::debug!("memory {:#012x} + {:#012x} {:?}", region.start, region.len, region.kind);
     }
@@ -67,6 +71,7 @@ fn start(info: &'static BootInfo, parameters: Parameters) -> ! {
     // The host holds its input back until here: a byte that comes before the receivers are on would be lost.
     arch::console::write(b"\x01ready\n");
     arch::user::at_first_entry(before_first_program);
+    terminal::serial::send_mark(&parameters.mark);
     let options = Options {
         initrd: info.initrd.clone().and_then(|range| archive(info, range)),
         stdio,

@@ -1,16 +1,19 @@
-//! The kernel's log: lines like dmesg's on the debug console, `[    0.001234] info: text`.
+//! The kernel's log: lines like dmesg's on the debug console, and on a serial console if there is one, `[    0.001234] info: text`.
 
 use core::fmt::{self, Write};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::serial_log;
+
 struct Logger;
 
-/// Writes to the debug console.
+/// Writes to the debug console, and to the serial line that shows messages.
 pub struct Console;
 
 impl Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         arch::console::write(text.as_bytes());
+        serial_log::print(text);
         Ok(())
     }
 }

@@ -21,6 +21,8 @@ mod logger;
 mod panic;
 #[cfg(target_os = "none")]
 mod serial;
+#[cfg(target_os = "none")]
+mod serial_log;
 
 /// On the host: nothing to do.
 #[cfg(not(target_os = "none"))]

@@ -53,7 +53,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 /// Writes to a console that can't fail, so results are dropped.
 fn report(info: &PanicInfo<'_>, unexpected: bool) {
     if unexpected {
-        let _ = Console.write_str("\x01panic\n");
+        arch::console::write(b"\x01panic\n");
     }
     let microseconds = arch::clock::now() / 1000;
     let _ = write!(Console, "kernel panic at {}.{:06} s: {}", microseconds / 1_000_000, microseconds % 1_000_000, info.message());

@@ -51,6 +51,8 @@ pub struct Parameters {
     pub environment: Vec<Vec<u8>>,
     /// `pollux.cwd=`: its working directory.
     pub directory: Option<Vec<u8>>,
+    /// `pollux.mark=`: sent on the serial lines before anything else.
+    pub mark: Vec<u8>,
     /// `pollux.crash=panic|task|reset`.
     pub crash: Option<Crash>,
     /// `console=`: devices in the order in which they were named; the last one is /dev/console.
@@ -71,6 +73,7 @@ impl Default for Parameters {
             arguments: Vec::new(),
             environment: Vec::new(),
             directory: None,
+            mark: Vec::new(),
             crash: None,
             consoles: Vec::new(),
         }
@@ -158,6 +161,7 @@ impl Parameters {
             ("pollux.args", _) => self.arguments = list(value),
             ("pollux.env", _) => self.environment = list(value),
             ("pollux.cwd", _) => self.directory = (!value.is_empty()).then(|| percent_decode(value)),
+            ("pollux.mark", _) => self.mark = percent_decode(value),
             ("pollux.crash", _) => {
                 self.crash = match value {
                     "panic" => Some(Crash::Panic),
@@ -184,13 +188,14 @@ mod tests {
 
     #[test]
     fn reads_what_the_host_command_sends() {
-        let line = "pollux.stdio=pipe pollux.winsize=25x80 pollux.args=sh,-c,echo%20%22a%2Cb%22,%C3%A9 pollux.env=A%3Db,C%3D pollux.cwd=/tmp%20x loglevel=8 trace";
+        let line = "pollux.stdio=pipe pollux.winsize=25x80 pollux.args=sh,-c,echo%20%22a%2Cb%22,%C3%A9 pollux.env=A%3Db,C%3D pollux.cwd=/tmp%20x pollux.mark=x%0A loglevel=8 trace";
         let parameters = Parameters::parse(line);
         assert_eq!(parameters.stdio, Stdio::Pipe);
         assert_eq!(parameters.window, Some((25, 80)));
         assert_eq!(parameters.arguments, [&b"sh"[..], b"-c", b"echo \"a,b\"", "é".as_bytes()]);
         assert_eq!(parameters.environment, [&b"A=b"[..], b"C="]);
         assert_eq!(parameters.directory.as_deref(), Some(&b"/tmp x"[..]));
+        assert_eq!(parameters.mark, b"x\n");
         assert_eq!(parameters.log_level, LevelFilter::Debug);
         assert!(parameters.trace);
     }

@@ -2,8 +2,8 @@
 //!
 //! One ELF carries both a PVH note (QEMU's `-kernel`) and a multiboot2 header (GRUB). Both enter in 32-bit protected mode
 //! with paging off; `esi` tells them apart from then on, and `edi` holds the address of the loader's information.
-//! The first tables map the first GiB three times: where it is (for the few instructions that switch paging on), at the
-//! direct map, and at the kernel's addresses. `kernel_map` replaces them by final ones.
+//! The first tables map the first 4 GiB, where loaders put everything, where they are (for the few instructions that switch
+//! paging on) and at the direct map, and the first GiB at the kernel's addresses. `kernel_map` replaces them by final ones.
 
 use core::arch::global_asm;
 
@@ -13,6 +13,8 @@ use super::memory::{DIRECT_MAP, KERNEL_BASE};
 pub const PVH: u32 = 0;
 /// `esi` after a multiboot2 entry.
 pub const MULTIBOOT2: u32 = 1;
+/// What the first tables map at the direct map, from address 0 on.
+pub const MAPPED: u64 = 4 << 30;
 /// Bytes of the stack that the boot processor uses until its final one is mapped.
 pub const BOOT_STACK: usize = 16 << 10;
 
@@ -29,7 +31,20 @@ global_asm!(
 multiboot_header:
     .long 0xe85250d6, 0, multiboot_header_end - multiboot_header
     .long -(0xe85250d6 + 0 + (multiboot_header_end - multiboot_header))
-    .short 0, 0
+    # Tags: each begins at a multiple of 8 with its type, flags (1: the loader may ignore it) and size.
+    .short 1, 0             # the memory map is needed
+    .long 12, 6
+    .balign 8
+    .short 4, 1             # consoles: text mode will do
+    .long 12, 2
+    .balign 8
+    .short 5, 1             # a screen of pixels: width, height, bits per pixel
+    .long 20, 1024, 768, 32
+    .balign 8
+    .short 6, 0             # modules begin at pages
+    .long 8
+    .balign 8
+    .short 0, 0             # the end
     .long 8
 multiboot_header_end:
 
@@ -41,6 +56,11 @@ pvh_entry:
     jmp 1f
     .globl multiboot_entry
 multiboot_entry:
+    cli
+    cld
+    cmpl ${multiboot_magic}, %eax
+    movl $wrong_loader_text, %esi
+    jne 4f
     movl ${multiboot2}, %esi
 1:
     cli
@@ -57,7 +77,7 @@ multiboot_entry:
     testl $(1 << 29), %edx
     jz no_long_mode
 
-    # The first GiB in 2 MiB pages.
+    # The first 4 GiB in 2 MiB pages, by four tables one behind the other.
     movl $(boot_directory - {kernel_base}), %ebx
     xorl %ecx, %ecx
 2:
@@ -66,11 +86,18 @@ multiboot_entry:
     orl $0x83, %eax
     movl %eax, (%ebx, %ecx, 8)
     incl %ecx
-    cmpl $512, %ecx
+    cmpl $(4 * 512), %ecx
     jne 2b
 
     movl $(boot_directory - {kernel_base} + 3), %eax
     movl %eax, boot_low - {kernel_base}
+    addl $0x1000, %eax
+    movl %eax, boot_low - {kernel_base} + 8
+    addl $0x1000, %eax
+    movl %eax, boot_low - {kernel_base} + 16
+    addl $0x1000, %eax
+    movl %eax, boot_low - {kernel_base} + 24
+    movl $(boot_directory - {kernel_base} + 3), %eax
     movl %eax, boot_high - {kernel_base} + 510 * 8
     movl $(boot_low - {kernel_base} + 3), %eax
     movl %eax, boot_root - {kernel_base}
@@ -115,6 +142,8 @@ no_long_mode:
     jmp *%rax
 
     .section .boot.data, "a"
+wrong_loader_text:
+    .asciz "\001panic\nthe boot loader is not one for multiboot2\n"
 no_long_mode_text:
     .asciz "\001panic\nthis processor has no 64-bit mode\n"
     .balign 8
@@ -148,7 +177,7 @@ boot_low:
 boot_high:
     .skip 4096
 boot_directory:
-    .skip 4096
+    .skip 4 * 4096
     .globl boot_stack
 boot_stack:
     .skip {boot_stack_size}
@@ -157,6 +186,7 @@ boot_stack_top:
     "#,
     pvh = const PVH,
     multiboot2 = const MULTIBOOT2,
+    multiboot_magic = const 0x36d7_6289_u32,
     kernel_base = const KERNEL_BASE,
     direct_index = const (DIRECT_MAP >> 39) & 511,
     boot_stack_size = const BOOT_STACK,

@@ -64,15 +64,11 @@ impl Carved {
 
 /// Bytes that [`build`] takes at most from its [`Carved`], stacks apart.
 pub fn table_bytes(map: &[MemoryRegion]) -> u64 {
-    let top = direct_map_end(map);
-    // One table for each GiB (2 MiB pages), one for each 512 GiB, two for the ragged ends of each region (setting this memory
-    // aside makes two more), and those of the image and the window.
-    (top.div_ceil(GIB) + top.div_ceil(GIB * 512) + 2 * (map.len() as u64 + 2) + 24) * PAGE_SIZE as u64
-}
-
-/// One past the highest address of memory.
-fn direct_map_end(map: &[MemoryRegion]) -> u64 {
-    map.iter().filter(|region| is_memory(region)).map(|region| region.start + region.len).max().unwrap_or(0)
+    // For each region one table for each GiB that it reaches into (2 MiB pages), one for each 512 GiB, and two for its ragged ends. Setting
+    // this memory aside makes two regions more. Then those of the image and the window.
+    let reaches = |region: &MemoryRegion, size: u64| (region.start + region.len).div_ceil(size) - region.start / size;
+    let tables = |region: &MemoryRegion| reaches(region, GIB) + reaches(region, GIB * 512) + 2;
+    (map.iter().filter(|region| is_memory(region)).map(tables).sum::<u64>() + 2 * 4 + 24) * PAGE_SIZE as u64
 }
 
 fn is_memory(region: &MemoryRegion) -> bool {

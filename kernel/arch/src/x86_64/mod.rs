@@ -23,7 +23,6 @@ mod kernel_map;
 mod lapic;
 pub(crate) mod latency;
 pub(crate) mod memory;
-mod multiboot;
 mod pic;
 mod pit;
 pub(crate) mod port;

@@ -3,11 +3,13 @@
 use core::arch::naked_asm;
 use core::ops::Range;
 
-use super::boot::{self, Loader, Map};
+use super::boot::{self, Loader};
+use super::entry::MAPPED;
 use super::kernel_map::{self, Carved};
 use super::memory::phys_to_virt;
 use super::segments::InterruptStack;
-use super::{block, clock, copy, cpu, entry, firmware, fpu, idt, interrupts, latency, multiboot, segments, tlb, user};
+use super::{block, clock, copy, cpu, entry, firmware, fpu, idt, interrupts, latency, power, segments, tlb, user};
+use crate::memory_map::{ADDRESS_LIMIT, Map};
 use crate::once::Once;
 use crate::types::BootInfo;
 use crate::{PAGE_SIZE, PhysAddr};
@@ -17,8 +19,9 @@ const STACK: usize = 64 << 10;
 /// Bytes of each interrupt stack: a panic report must fit.
 const INTERRUPT_STACK: usize = 16 << 10;
 const STACK_BYTES: usize = STACK + segments::INTERRUPT_STACKS * INTERRUPT_STACK;
-/// What the boot tables map.
-const MAPPED: u64 = 1 << 30;
+/// Bytes of the ACPI root pointer, and those set aside for a copy of it.
+const RSDP: u64 = 36;
+const RSDP_ROOM: u64 = 64;
 
 static INFO: Once<BootInfo> = Once::new();
 
@@ -56,30 +59,41 @@ pub extern "C" fn start(information: u64, loader: u32) -> ! {
 /// Reads the loader's information, builds and loads the final tables, and gives the end of the main stack.
 fn prepare_memory(information: u64, loader: u32) -> usize {
     // SAFETY: the only call.
-    let map = unsafe { Map::take() };
+    let map = unsafe { boot::take_map() };
     let found = match loader {
-        entry::MULTIBOOT2 => multiboot::read_multiboot2(information, map),
+        entry::MULTIBOOT2 => match boot::read_multiboot2(information, map) {
+            Ok(found) => found,
+            Err(damage) => panic!("the boot loader's information at {information:#x} is damaged: {damage}"),
+        },
         _ => match boot::read_pvh(information, map) {
             Some(found) => found,
             None => panic!("the boot loader passed no start information"),
         },
     };
     map.tidy();
-    let Loader { command_line, initrd, rsdp, structures } = found;
+    let Loader { command_line, initrd, rsdp, framebuffer, structures } = found;
+    let initrd = initrd.map(|range| range.start.min(ADDRESS_LIMIT)..range.end.min(ADDRESS_LIMIT));
     let kernel = boot::kernel_image();
     let more = firmware::command_line();
-    let line_length = (command_line.end - command_line.start) as usize + more.map_or(0, |file| 1 + file.length);
-    let line_bytes = (line_length as u64).next_multiple_of(PAGE_SIZE as u64);
+    let line_length = command_line.end - command_line.start + more.map_or(0, |file| 1 + file.length as u64);
+    let kept_bytes = (RSDP_ROOM + line_length).next_multiple_of(PAGE_SIZE as u64);
     let tables = kernel_map::table_bytes(map.regions()) + STACK_BYTES as u64;
-    let taken = [kernel.clone(), structures, initrd.clone().unwrap_or(0..0), command_line.clone()];
-    let Some(start) = map.carve(line_bytes + tables, MAPPED, &taken) else {
-        panic!("the memory map has no room for the kernel's page tables ({} regions)", map.regions().len());
+    let root_pointer = rsdp.map_or(0..0, |at| at..at.saturating_add(RSDP));
+    let taken = [kernel.clone(), structures, initrd.clone().unwrap_or(0..0), command_line.clone(), root_pointer];
+    let Some(start) = map.carve(kept_bytes + tables, MAPPED, &taken) else {
+        panic!(
+            "the memory map has no room for {} KiB of kernel page tables and stacks ({} regions)",
+            (kept_bytes + tables) >> 10,
+            map.regions().len()
+        );
     };
+    let rsdp = rsdp.map(|from| copy_rsdp(from, start));
+    let line = phys_to_virt(PhysAddr(start + RSDP_ROOM));
     // SAFETY: set aside just now, for ever, and mapped by the boot tables.
-    let line: &'static mut [u8] = unsafe { core::slice::from_raw_parts_mut(phys_to_virt(PhysAddr(start)), line_length) };
+    let line: &'static mut [u8] = unsafe { core::slice::from_raw_parts_mut(line, line_length as usize) };
     let line = copy_command_line(line, command_line, more);
     latency::initialise(line);
-    let mut frames = Carved::new(start + line_bytes, tables);
+    let mut frames = Carved::new(start + kept_bytes, tables);
     let root = kernel_map::build(map.regions(), &mut frames);
     let stack = kernel_map::map_stack(root, STACK, &mut frames);
     let block = block::this();
@@ -89,17 +103,23 @@ fn prepare_memory(information: u64, loader: u32) -> usize {
         segments::set_interrupt_stack(block, number, top as u64);
     }
     let map: &'static Map = map;
-    INFO.set(BootInfo { memory: map.regions(), command_line: line, initrd, rsdp, framebuffer: None, kernel });
+    INFO.set(BootInfo { memory: map.regions(), command_line: line, initrd, rsdp, framebuffer, kernel });
     stack
+}
+
+/// Copies the root pointer to where it stays, as the loader's lies in memory that will be given away, and says where it is then.
+fn copy_rsdp(from: u64, to: u64) -> u64 {
+    let Some(bytes) = boot::bytes(from, RSDP) else { return from };
+    // SAFETY: `to` was set aside just now, with more room than this, and is mapped by the boot tables; the loader's bytes lie elsewhere.
+    unsafe { phys_to_virt(PhysAddr(to)).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    to
 }
 
 /// Puts the loader's command line and what more there is into `line`; gives it up to the first byte that isn't UTF-8.
 fn copy_command_line(line: &'static mut [u8], loader: Range<u64>, more: Option<firmware::File>) -> &'static str {
-    let (first, rest) = line.split_at_mut((loader.end - loader.start) as usize);
-    for (byte, address) in first.iter_mut().zip(loader) {
-        // SAFETY: the loader's string, below 1 GiB.
-        *byte = unsafe { boot::read(address) };
-    }
+    let first = boot::bytes(loader.start, loader.end - loader.start).unwrap_or(&[]);
+    let (place, rest) = line.split_at_mut(first.len());
+    place.copy_from_slice(first);
     if let (Some(file), Some((blank, rest))) = (more, rest.split_first_mut()) {
         *blank = b' ';
         firmware::read(file, rest);
@@ -113,6 +133,7 @@ extern "C" fn continue_on_final_stack() -> ! {
     let Some(info) = INFO.get() else { panic!("no boot information") };
     user::initialise();
     interrupts::initialise(info.rsdp, info.command_line);
+    power::initialise(info.rsdp);
     clock::initialise();
     kernel_main(info)
 }

@@ -154,7 +154,8 @@ pub fn reboot(call: &mut Call<'_>, magic: u32, magic2: u32, command: u32, _argum
     }
     match command {
         0x0123_4567 => crate::start::restart(),
-        0x4321_fedc | 0xcdef_0123 => crate::start::power_off(0),
+        0x4321_fedc => crate::start::switch_off(),
+        0xcdef_0123 => crate::start::halt(),
         // Ctrl-Alt-Del on or off: there is no keyboard that could send it, so both are true at once.
         0x89ab_cdef | 0 => Ok(0),
         _ => Err(Errno::EINVAL.into()),

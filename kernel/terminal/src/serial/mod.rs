@@ -267,6 +267,13 @@ pub fn is_present(index: usize) -> bool {
     LINES.get(index).is_some_and(SerialLine::is_present)
 }
 
+/// Sends `mark` on all lines, ahead of everything else that the kernel sends: what the other side got before it is firmware's.
+pub fn send_mark(mark: &[u8]) {
+    for line in &LINES {
+        line.put(mark);
+    }
+}
+
 /// Whether every byte that was written to the lines has left the machine: to be waited for, polling, before power goes off. Works with
 /// interrupts on or off, since asking also sends what the chips take; output that STOP holds back goes out too.
 pub fn is_drained() -> bool {
