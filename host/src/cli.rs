@@ -25,6 +25,7 @@ Examples:
   pollux run -- /usr/bin/env                  a program of this machine, with its libraries
   pollux run --trace --timeout 10 -- ls /     with each system call on stderr
   pollux run --boot uefi -- uname -a          through firmware and boot loader
+  pollux --display window                     a shell on the screen of a PC
 
 On a terminal all keys go to the guest; Ctrl-] followed by a full stop leaves it by force.
 ";

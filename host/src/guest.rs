@@ -17,7 +17,7 @@ use anyhow::Result;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGWINCH};
 
 use crate::protocol::{self, Decoder, Event, MarkFilter};
-use crate::qemu::{self, Channels, Configuration};
+use crate::qemu::{self, Channels, Configuration, Screen};
 use crate::terminal::{self, RawMode};
 use crate::{panic, status};
 
@@ -32,6 +32,8 @@ pub enum Input {
     Terminal,
     /// A stream of bytes, escaped, with an end.
     Stream(Box<dyn Read + Send>),
+    /// Nobody, ever.
+    Nothing,
 }
 
 /// What to run and how to look after it.
@@ -97,6 +99,7 @@ enum Message {
 pub fn run(launch: Launch, observe: &mut dyn FnMut(&Event)) -> Result<Report> {
     let ((com1, qemu_com1), (com2, qemu_com2), (debug, qemu_debug)) = (UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?);
     let channels = Channels { com1: qemu_com1.into(), com2: qemu_com2.into(), debug: qemu_debug.into() };
+    let on_screen = launch.configuration.screen != Screen::None;
     let mut child = launch.configuration.start(&launch.qemu, channels)?;
     let (sender, messages) = mpsc::channel();
     let marked = launch.configuration.marked;
@@ -112,12 +115,14 @@ pub fn run(launch: Launch, observe: &mut dyn FnMut(&Event)) -> Result<Report> {
     });
     let raw = match launch.input {
         Input::Terminal => Some(RawMode::enter()?),
-        Input::Stream(_) => None,
+        Input::Stream(_) | Input::Nothing => None,
     };
     let signals = if launch.foreground { Some(forward_signals(sender.clone())?) } else { None };
     let ready = send_input(com1, launch.input, sender);
+    // QEMU's end of the monitor is closed on our side, so that its other end notices when QEMU is gone.
+    drop(launch.configuration);
     let deadline = launch.timeout.map(|time| Instant::now() + time);
-    let mut watch = Watch { deadline, ready: Some(ready), listening: false, com2, raw, seen: Seen::default(), observe };
+    let mut watch = Watch { deadline, ready: Some(ready), listening: false, com2, raw, seen: Seen::default(), on_screen, observe };
     let end = watch.until_end(&messages);
     let code = stop(&mut child, &end)?;
     let Watch { raw, mut seen, .. } = watch;
@@ -220,6 +225,7 @@ fn send_input(mut com1: UnixStream, input: Input, sender: Sender<Message>) -> Se
                 let _ = sender.send(Message::Signal(reason));
             }
             Input::Stream(stream) => send_stream(&mut com1, stream),
+            Input::Nothing => {}
         }
     });
     ready
@@ -275,6 +281,8 @@ struct Watch<'a> {
     com2: UnixStream,
     raw: Option<RawMode>,
     seen: Seen,
+    /// The machine has a screen, on which a panic stays for as long as its reader likes.
+    on_screen: bool,
     observe: &'a mut dyn FnMut(&Event),
 }
 
@@ -310,7 +318,7 @@ impl Watch<'_> {
                 // The window may have changed since its size was put on the kernel's command line.
                 self.send_window_size();
             }
-            Event::Panic => self.deadline = Some(Instant::now() + PANIC_TIME),
+            Event::Panic if !self.on_screen => self.deadline = Some(Instant::now() + PANIC_TIME),
             _ => {}
         }
         (self.observe)(&event);

@@ -22,6 +22,32 @@ pub enum Machine {
     Microvm,
 }
 
+/// What the machine's screen is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Screen {
+    /// There is none.
+    #[default]
+    None,
+    /// A VGA adapter that nobody looks at but the monitor.
+    Hidden,
+    /// A VGA adapter, shown in a window of QEMU's.
+    Window,
+    /// A VGA adapter, shown to VNC viewers of this machine at display `:N` (TCP port 5900 + N).
+    Vnc(u16),
+}
+
+impl Screen {
+    fn arguments(self) -> [String; 4] {
+        let display = match self {
+            Screen::None | Screen::Hidden => "none".to_owned(),
+            Screen::Window => "gtk".to_owned(),
+            Screen::Vnc(number) => format!("vnc=127.0.0.1:{number}"),
+        };
+        let adapter = if self == Screen::None { "none" } else { "std" };
+        ["-display".to_owned(), display, "-vga".to_owned(), adapter.to_owned()]
+    }
+}
+
 /// The initial root file system.
 #[derive(Debug, Default)]
 pub enum Initrd {
@@ -71,6 +97,10 @@ pub struct Configuration {
     pub marked: bool,
     /// The time stamp counter counts instructions: repeatable to the digit, and slower.
     pub counted: bool,
+    /// A screen needs a PC: [`Machine::Q35`].
+    pub screen: Screen,
+    /// QEMU's end of a monitor, from [`crate::monitor::Monitor::pair`].
+    pub monitor: Option<OwnedFd>,
 }
 
 impl Default for Configuration {
@@ -86,6 +116,8 @@ impl Default for Configuration {
             medium: None,
             marked: false,
             counted: false,
+            screen: Screen::default(),
+            monitor: None,
         }
     }
 }
@@ -109,7 +141,8 @@ impl Configuration {
         match self.machine {
             Machine::Q35 => {
                 add(&["-machine", "q35"]);
-                if self.medium.is_none() && Path::new(QUICK_FIRMWARE).exists() {
+                // A VGA adapter comes to life by its BIOS, which only a PC's firmware runs.
+                if self.medium.is_none() && self.screen == Screen::None && Path::new(QUICK_FIRMWARE).exists() {
                     add(&["-bios", QUICK_FIRMWARE]);
                 }
             }
@@ -117,8 +150,9 @@ impl Configuration {
         }
         add(&["-accel", "tcg", "-cpu", "max", "-smp", &self.cpus.to_string(), "-m", &self.memory_mib.to_string()]);
         // A PC that boots by itself has a screen, for firmware and boot loader as for the kernel.
-        let screen = if self.medium.is_some() { "std" } else { "none" };
-        add(&["-nodefaults", "-no-user-config", "-display", "none", "-vga", screen, "-no-reboot"]);
+        let screen = if self.medium.is_some() && self.screen == Screen::None { Screen::Hidden } else { self.screen };
+        add(&["-nodefaults", "-no-user-config", "-no-reboot"]);
+        add(&screen.arguments().each_ref().map(String::as_str));
         if self.counted {
             add(&["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]);
         }
@@ -162,10 +196,14 @@ impl Configuration {
         command.args(self.arguments(ports, number(&memory), number(&parameters)));
         let (arguments, files) = self.medium.as_ref().map(Medium::attach).transpose()?.unwrap_or_default();
         command.args(arguments);
+        let monitor = self.monitor.as_ref().map(OwnedFd::try_clone).transpose()?;
+        if let Some(monitor) = number(&monitor) {
+            command.args(["-chardev", &format!("socket,id=monitor,fd={monitor}"), "-mon", "chardev=monitor,mode=control"]);
+        }
         // Signals of the terminal are ours to handle, hence a process group of its own.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         // The files live in the closure and are closed on our side with the command, at the end of this function.
-        let inherited: Vec<OwnedFd> = [com1, com2, debug].into_iter().chain(memory).chain(parameters).chain(files).collect();
+        let inherited: Vec<OwnedFd> = [com1, com2, debug].into_iter().chain(memory).chain(parameters).chain(files).chain(monitor).collect();
         let prepare = move || {
             set_parent_process_death_signal(Some(Signal::KILL))?;
             inherited.iter().try_for_each(|file| fcntl_setfd(file, FdFlags::empty()))?;
@@ -225,6 +263,16 @@ mod tests {
         let words = words(&Configuration { medium, ..configuration(Machine::Q35) });
         for option in ["-kernel", "-initrd", "-bios"] {
             assert!(!words.contains(&option.to_owned()), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_screen_needs_the_firmware_of_a_pc() {
+        let with = |screen| words(&Configuration { screen, ..configuration(Machine::Q35) }).join(" ");
+        assert!(with(Screen::None).contains("-display none -vga none"));
+        for (screen, expected) in [(Screen::Hidden, "none"), (Screen::Window, "gtk"), (Screen::Vnc(3), "vnc=127.0.0.1:3")] {
+            let words = with(screen);
+            assert!(words.contains(&format!("-display {expected} -vga std")) && !words.contains("-bios"), "{words}");
         }
     }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::firmware::{Boot, Media, Medium};
 use crate::guest::{self, Input, Launch};
 use crate::protocol::{Event, MARK, percent_encode};
-use crate::qemu::{Configuration, Initrd, Machine};
+use crate::qemu::{Configuration, Initrd, Machine, Screen};
 use crate::terminal::{self, message};
 use crate::{image, kernel_build, packages, program, rootfs};
 
@@ -35,6 +35,10 @@ pub struct MachineOptions {
     /// What firmware boots from
     #[arg(long, value_enum, default_value_t = Media::Cd)]
     pub media: Media,
+    /// Give the machine, then a q35, a screen with a virtual terminal on it: in a window, or for VNC viewers of this machine at
+    /// display N
+    #[arg(long, value_name = "window|vnc[:N]", value_parser = display)]
+    pub display: Option<Screen>,
     /// More parameters for the kernel's command line
     #[arg(long, value_name = "KERNEL PARAMETERS", allow_hyphen_values = true)]
     pub append: Option<String>,
@@ -58,6 +62,14 @@ pub struct MachineOptions {
     pub cwd: Option<String>,
 }
 
+fn display(text: &str) -> Result<Screen, String> {
+    match text.split_once(':').unwrap_or((text, "0")) {
+        ("window", "0") => Ok(Screen::Window),
+        ("vnc", number) => number.parse().map(Screen::Vnc).map_err(|_| "VNC displays are numbers up to 65535".to_owned()),
+        _ => Err("neither window nor vnc".to_owned()),
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
@@ -71,14 +83,22 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 /// Runs `arguments` (program first) and returns the exit status of this command.
 pub fn run(options: &MachineOptions, arguments: &[String]) -> Result<u8> {
-    let interactive = terminal::is_interactive();
+    // With a screen, the program's terminal is there, and this one only says how it ends.
+    let interactive = options.display.is_none() && terminal::is_interactive();
+    if let Some(Screen::Vnc(number)) = options.display {
+        message(&format!("pollux: the screen is shown to VNC viewers at 127.0.0.1:{number}"));
+    }
     let Prepared { qemu, configuration, elf } = prepare(options, arguments, interactive)?;
     let launch = Launch {
         qemu,
         configuration,
         elf,
         timeout: options.timeout,
-        input: if interactive { Input::Terminal } else { Input::Stream(Box::new(stdin())) },
+        input: match options.display {
+            Some(_) => Input::Nothing,
+            None if interactive => Input::Terminal,
+            None => Input::Stream(Box::new(stdin())),
+        },
         output: Box::new(stdout()),
         errors: Box::new(stderr()),
         foreground: true,
@@ -119,7 +139,7 @@ pub fn prepare(options: &MachineOptions, arguments: &[String], interactive: bool
     let mut words = vec![prepared.program.as_str()];
     words.extend(rest.iter().map(String::as_str));
     let configuration = Configuration {
-        machine: if medium.is_some() { Machine::Q35 } else { options.machine },
+        machine: if medium.is_some() || options.display.is_some() { Machine::Q35 } else { options.machine },
         cpus: options.smp,
         memory_mib: options.memory,
         kernel: kernel.stripped,
@@ -129,6 +149,8 @@ pub fn prepare(options: &MachineOptions, arguments: &[String], interactive: bool
         marked: is_marked(options, interactive),
         medium,
         counted: options.icount,
+        screen: options.display.unwrap_or_default(),
+        ..Configuration::default()
     };
     Ok(Prepared { qemu, configuration, elf: kernel.elf })
 }
@@ -150,7 +172,12 @@ fn command_line(options: &MachineOptions, arguments: &[&str], interactive: bool)
     if arguments.iter().any(|argument| argument.contains('\0')) {
         bail!("an argument holds a NUL byte");
     }
-    let mut parameters = vec![format!("pollux.stdio={}", if interactive { "tty" } else { "pipe" })];
+    let on_terminal = interactive || options.display.is_some();
+    let mut parameters = vec![format!("pollux.stdio={}", if on_terminal { "tty" } else { "pipe" })];
+    if on_terminal {
+        // On a screen, a panic stays until its reader closes it.
+        parameters.push(if options.display.is_some() { "console=tty0 panic=0" } else { "console=ttyS0" }.to_owned());
+    }
     if let (true, Some((rows, columns))) = (interactive, terminal::size()) {
         parameters.push(format!("pollux.winsize={rows}x{columns}"));
     }
@@ -181,6 +208,7 @@ impl Default for MachineOptions {
             machine: Machine::Microvm,
             boot: Boot::Kernel,
             media: Media::Cd,
+            display: None,
             append: None,
             trace: false,
             log: false,
@@ -233,7 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn a_screen_is_the_terminal() {
+        let on_screen = MachineOptions { display: Some(Screen::Window), ..MachineOptions::default() };
+        assert!(command_line(&on_screen, &["sh"], false).unwrap().starts_with("pollux.stdio=tty console=tty0 panic=0 pollux.args=sh "));
+        assert!(command_line(&options(), &["sh"], true).unwrap().starts_with("pollux.stdio=tty console=ttyS0 "));
+    }
+
+    #[test]
     fn values_are_checked() {
+        assert_eq!((display("window"), display("vnc"), display("vnc:12")), (Ok(Screen::Window), Ok(Screen::Vnc(0)), Ok(Screen::Vnc(12))));
+        assert!(display("gtk").is_err() && display("vnc:x").is_err() && display("window:1").is_err());
         assert!(seconds("1.5").is_ok() && seconds("-1").is_err() && seconds("x").is_err());
         assert!(assignment("A=").is_ok() && assignment("=b").is_err() && assignment("A").is_err());
     }

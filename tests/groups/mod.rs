@@ -10,6 +10,7 @@ mod programs;
 mod pty;
 mod run;
 mod runner;
+mod screen;
 mod shell;
 mod tour;
 mod user;
@@ -34,6 +35,7 @@ pub fn all(arguments: &Arguments) -> Result<Vec<Trial>> {
         user,
         limits::tests(),
         pty::tests(),
+        screen::tests(),
         app::tests(),
         programs::tests()?,
     ];

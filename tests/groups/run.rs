@@ -149,7 +149,7 @@ fn timeout() -> Result<()> {
 
 fn panic() -> Result<()> {
     let outcome: Outcome = run_with(&["--append", "pollux.crash=panic"], &["true"], b"").into();
-    ensure!(outcome.status == status::PANIC.into() && outcome.stdout.is_empty(), "{outcome:?}");
+    ensure!(outcome.status == i32::from(status::PANIC) && outcome.stdout.is_empty(), "{outcome:?}");
     // The text, and functions, file and line behind the addresses.
     for expected in ["a panic on demand, 2 calls deep", "crash::inner", "crash::outer", "crash.rs:"] {
         ensure!(outcome.stderr.contains(expected), "{expected} is missing: {}", outcome.stderr);
@@ -159,7 +159,7 @@ fn panic() -> Result<()> {
 
 fn triple_fault() -> Result<()> {
     let outcome: Outcome = run_with(&["--append", "pollux.crash=reset"], &["true"], b"").into();
-    ensure!(outcome.status == status::GUEST_DIED.into() && outcome.stderr.contains("reset"), "{outcome:?}");
+    ensure!(outcome.status == i32::from(status::GUEST_DIED) && outcome.stderr.contains("reset"), "{outcome:?}");
     Ok(())
 }
 

@@ -8,7 +8,8 @@ use libtest_mimic::Trial;
 use crate::trial;
 
 /// Beginnings of the names of integration tests.
-const GROUPS: [&str; 10] = ["ktest::", "runner::", "run::", "boot::", "pty::", "shell::", "user::", "limits::", "app::", "programs::"];
+const GROUPS: [&str; 11] =
+    ["ktest::", "runner::", "run::", "boot::", "pty::", "shell::", "user::", "limits::", "app::", "programs::", "screen::"];
 
 pub fn test(names: Vec<String>) -> Trial {
     trial("tour::its_tests_exist", move || check(&names))

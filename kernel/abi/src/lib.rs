@@ -15,6 +15,7 @@ pub mod stat;
 pub mod system;
 pub mod termios;
 pub mod time;
+pub mod vt;
 
 pub use errno::{Errno, Result};
 pub use signal::{Signal, SignalSet};

@@ -105,6 +105,12 @@ pub mod console {
     pub use crate::machine::console::write;
 }
 
+/// Memory of devices, for the glue that wires one.
+#[cfg(target_os = "none")]
+pub mod device {
+    pub use crate::machine::{map_device as map, map_pixels};
+}
+
 /// I/O ports, for the glue that wires a device.
 pub mod port {
     pub use crate::machine::port::{Port, PortValue};

@@ -8,4 +8,7 @@
 
 extern crate alloc;
 
+pub mod display;
+pub mod framebuffer;
 pub mod uart;
+pub mod vga;

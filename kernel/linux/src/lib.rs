@@ -20,6 +20,7 @@ pub mod document;
 pub mod load_average;
 
 pub mod procfs;
+mod shells;
 pub mod start;
 pub mod table;
 pub mod trace;

@@ -18,7 +18,7 @@ use process::Process;
 use process::init::FirstProgram;
 use terminal::Stdio;
 
-use crate::{Linux, load_average, procfs, trace};
+use crate::{Linux, load_average, procfs, shells, trace};
 
 /// Where a program without a slash in its name is looked for.
 const SEARCH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -92,7 +92,7 @@ fn exit_status(status: WaitStatus) -> u8 {
 
 fn bring_up(options: Options) -> core::result::Result<Arc<Process>, Failure> {
     let root = mount_root(options.initrd)?;
-    let context = FsContext::new(root);
+    let context = FsContext::new(root.clone());
     let mut files = FdTable::new();
     open_standard_files(&context, options.stdio, &mut files).map_err(|errno| failure("no console", errno))?;
     let kernel_is_init = options.init.is_none();
@@ -123,6 +123,9 @@ fn bring_up(options: Options) -> core::result::Result<Arc<Process>, Failure> {
     if let Some(terminal) = terminal.filter(|_| kernel_is_init) {
         terminal.adopt(&process);
     }
+    if kernel_is_init {
+        shells::start(root, environment).map_err(|errno| failure("no shells", errno))?;
+    }
     Ok(process)
 }
 
@@ -139,7 +142,7 @@ fn environment(given: &[Vec<u8>]) -> Vec<Vec<u8>> {
 }
 
 /// The path of a program: itself if it has a slash, else the first executable of that name on the search path. ENOENT, EACCES.
-fn find_program(context: &FsContext, name: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn find_program(context: &FsContext, name: &[u8]) -> Result<Vec<u8>> {
     let root = Credentials::root();
     let check = |path: &[u8]| context.resolve(&root, None, path, LookupFlags::FOLLOW_LAST)?.check_executable(&root);
     if name.contains(&b'/') {

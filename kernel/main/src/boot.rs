@@ -7,12 +7,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use arch::boot::{BootInfo, MemoryKind, MemoryRegion};
 use arch::{PhysAddr, phys_to_virt};
-use kernel::parameters::Parameters;
+use kernel::parameters::{Crash, Parameters};
 use linux::start::{Options, Program};
 use log::{LevelFilter, info};
 use memory::heap::KernelHeap;
 
-use crate::{crash, heaps, ktest, logger, serial, serial_log};
+use crate::{crash, heaps, ktest, logger, screen, serial, serial_log};
 
 #[global_allocator]
 static HEAP: KernelHeap = KernelHeap;
@@ -22,6 +22,7 @@ static HEAP: KernelHeap = KernelHeap;
 fn kernel_main(info: &'static BootInfo) -> ! {
     crash::crash_early(info.command_line);
     logger::initialise(LevelFilter::Info);
+    screen::detect(info);
     if let Err(error) = memory::frames::init(info) {
         panic!("{error}");
     }
@@ -30,6 +31,7 @@ fn kernel_main(info: &'static BootInfo) -> ! {
     let parameters = Parameters::parse(info.command_line);
     logger::set_level(parameters.log_level);
     serial_log::initialise(&parameters);
+    screen::keep_last_words(parameters.panic);
     greet(info);
     // From the first timer on, the executor wants to hear from it.
     arch::interrupts::set_timer_handler(executor::timer::on_interrupt);
@@ -67,7 +69,10 @@ fn start(info: &'static BootInfo, parameters: Parameters) -> ! {
         kernel::parameters::Stdio::Terminal => terminal::Stdio::Terminal,
         kernel::parameters::Stdio::Pipe => terminal::Stdio::Channels,
     };
-    serial::start(stdio, parameters.window);
+    serial::start(stdio, &parameters);
+    if parameters.crash == Some(Crash::PanicDrawing) {
+        crash::panic_drawing();
+    }
     // The host holds its input back until here: a byte that comes before the receivers are on would be lost.
     arch::console::write(b"\x01ready\n");
     arch::user::at_first_entry(before_first_program);
@@ -97,6 +102,7 @@ static ARCHIVE: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 /// Called when the first program is about to run: notes how long that took, and gives the archive's memory to everybody.
 fn before_first_program() {
+    logger::end_boot();
     let ticks = arch::clock::ticks_since_entry();
     arch::console::write(alloc::format!("\x01figure first-user-instruction {ticks}\n").as_bytes());
     let [start, end] = [&ARCHIVE[0], &ARCHIVE[1]].map(|address| address.swap(0, Ordering::Relaxed));

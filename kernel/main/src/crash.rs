@@ -1,4 +1,4 @@
-//! Ends on demand: `pollux.crash=panic`, `task` and `reset`, and `early` before anything is set up.
+//! Ends on demand: `pollux.crash=panic`, `task`, `reset` and `panic-drawing`, and `early` before anything is set up.
 //!
 //! What the `pollux` command says of a kernel that panics, or of a machine that is reset, can only be tested with a kernel that does so.
 
@@ -10,6 +10,8 @@ pub fn crash(how: Crash) {
         Crash::Panic => outer(1),
         Crash::Task => in_task(),
         Crash::Reset => triple_fault(),
+        // There is no terminal to draw on yet: see `panic_drawing`.
+        Crash::PanicDrawing => {}
     }
 }
 
@@ -18,6 +20,11 @@ pub fn crash_early(command_line: &str) {
     if command_line.split(' ').any(|word| word == "pollux.crash=early") {
         panic!("a panic before anything is set up");
     }
+}
+
+/// Panics with the screen's terminal locked.
+pub fn panic_drawing() {
+    terminal::screen::while_locked(|| outer(1));
 }
 
 fn in_task() {

@@ -20,6 +20,8 @@ mod logger;
 #[cfg(target_os = "none")]
 mod panic;
 #[cfg(target_os = "none")]
+mod screen;
+#[cfg(target_os = "none")]
 mod serial;
 #[cfg(target_os = "none")]
 mod serial_log;

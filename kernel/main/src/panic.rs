@@ -10,6 +10,7 @@ use arch::power::{self, ExitCode};
 
 use crate::ktest;
 use crate::logger::Console;
+use crate::screen;
 
 /// Keeps the beginning of the message, for tests that expect it.
 struct Beginning {
@@ -43,10 +44,16 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         PANICS.store(0, Ordering::Relaxed);
         ktest::together::abandon(info, &beginning.text[..beginning.len], expected);
     }
+    if !expected {
+        screen::begin_last_words();
+    }
     report(info, !expected);
     match ktest::current() {
         Some(name) => ktest::finish(name, expected),
-        None => power::exit(ExitCode::Panic),
+        None => {
+            screen::linger();
+            power::exit(ExitCode::Panic)
+        }
     }
 }
 

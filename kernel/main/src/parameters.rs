@@ -24,6 +24,8 @@ pub enum Crash {
     Task,
     /// A triple fault, which resets the machine.
     Reset,
+    /// A panic of code that holds the lock of the screen's terminal.
+    PanicDrawing,
 }
 
 /// All parameters of the kernel, and what is left for init.
@@ -53,8 +55,11 @@ pub struct Parameters {
     pub directory: Option<Vec<u8>>,
     /// `pollux.mark=`: sent on the serial lines before anything else.
     pub mark: Vec<u8>,
-    /// `pollux.crash=panic|task|reset`.
+    /// `pollux.crash=panic|task|reset|panic-drawing`.
     pub crash: Option<Crash>,
+    /// `panic=`: seconds for which a panic is left on the screen before the machine ends; `Some(0)` is for ever, and with none it ends at
+    /// once.
+    pub panic: Option<u32>,
     /// `console=`: devices in the order in which they were named; the last one is /dev/console.
     pub consoles: Vec<String>,
 }
@@ -75,6 +80,7 @@ impl Default for Parameters {
             directory: None,
             mark: Vec::new(),
             crash: None,
+            panic: None,
             consoles: Vec::new(),
         }
     }
@@ -112,6 +118,23 @@ pub fn percent_decode(text: &str) -> Vec<u8> {
     decoded
 }
 
+/// A console that `console=` can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Console {
+    /// `ttyS0`, with or without speed and so on behind a comma.
+    Serial,
+    /// `tty0`, the virtual terminal that is shown, or `ttyN`.
+    Screen(usize),
+}
+
+fn console(name: &str) -> Option<Console> {
+    let name = name.split(',').next().unwrap_or_default();
+    match name.strip_prefix("tty")? {
+        "S0" => Some(Console::Serial),
+        number => number.parse().ok().map(Console::Screen),
+    }
+}
+
 /// A comma-separated list of percent-encoded texts; the empty text is the empty list.
 fn list(text: &str) -> Vec<Vec<u8>> {
     if text.is_empty() { Vec::new() } else { text.split(',').map(percent_decode).collect() }
@@ -146,6 +169,17 @@ impl Parameters {
         parameters
     }
 
+    /// The consoles that were named and are known, the last one first.
+    pub fn known_consoles(&self) -> Vec<Console> {
+        self.consoles.iter().rev().filter_map(|name| console(name)).collect()
+    }
+
+    /// Whether the screen gets the kernel's messages: unless only others were named.
+    pub fn messages_on_screen(&self) -> bool {
+        let known = self.known_consoles();
+        known.is_empty() || known.iter().any(|console| matches!(console, Console::Screen(_)))
+    }
+
     fn take(&mut self, word: Word<'_>) {
         let value = word.value.unwrap_or("");
         match (word.name, word.value) {
@@ -155,6 +189,7 @@ impl Parameters {
             ("ktest", Some(_)) => self.kernel_test = Some(value.to_string()),
             ("trace", _) => self.trace = !matches!(value, "0" | "off"),
             ("init", Some(_)) => self.init = Some(value.to_string()),
+            ("panic", Some(_)) => self.panic = value.parse().ok(),
             ("console", Some(_)) => self.consoles.push(value.to_string()),
             ("pollux.stdio", _) => self.stdio = if value == "pipe" { Stdio::Pipe } else { Stdio::Terminal },
             ("pollux.winsize", _) => self.window = window(value),
@@ -167,6 +202,7 @@ impl Parameters {
                     "panic" => Some(Crash::Panic),
                     "task" => Some(Crash::Task),
                     "reset" => Some(Crash::Reset),
+                    "panic-drawing" => Some(Crash::PanicDrawing),
                     _ => None,
                 }
             }
@@ -215,6 +251,24 @@ mod tests {
         assert_eq!((heap_name("heap"), heap_name("heap.trace=bump")), (None, None));
         assert!(heap_trace("heap.trace") && heap_trace("heap.trace=1") && !heap_trace("heap.trace=0") && !heap_trace("-- heap.trace"));
         assert_eq!(Parameters::parse("heap=bump heap.trace"), Parameters::default());
+    }
+
+    #[test]
+    fn the_last_console_comes_first() {
+        let consoles = |line: &str| (Parameters::parse(line).known_consoles(), Parameters::parse(line).messages_on_screen());
+        assert_eq!(consoles(""), (vec![], true));
+        assert_eq!(consoles("console=ttyS0,115200n8"), (vec![Console::Serial], false));
+        assert_eq!(consoles("console=tty0 console=ttyS0"), (vec![Console::Serial, Console::Screen(0)], true));
+        assert_eq!(
+            consoles("console=ttyS0 console=tty2 console=ttyS9 console=hvc0 console="),
+            (vec![Console::Screen(2), Console::Serial], true)
+        );
+    }
+
+    #[test]
+    fn a_panic_stays_for_ever_for_a_time_or_not_at_all() {
+        let panic = |line| Parameters::parse(line).panic;
+        assert_eq!((panic(""), panic("panic=0"), panic("panic=30"), panic("panic=-1")), (None, Some(0), Some(30), None));
     }
 
     #[test]

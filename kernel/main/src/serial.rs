@@ -1,11 +1,15 @@
-//! The two serial ports of a PC: what `terminal` gets to drive them, and their interrupts.
+//! The two serial ports of a PC: what `terminal` gets to drive them, and their interrupts. It gets the screen along with them, and is told
+//! which of all is the console.
 
 use abi::termios::Winsize;
 use alloc::boxed::Box;
 use arch::interrupts::{self, Irq};
 use arch::port::Port;
 use drivers::uart::Registers;
-use terminal::{BoxedRegisters, Config, Stdio};
+use kernel::parameters::Parameters;
+use terminal::{BoxedRegisters, Config, Console, Stdio};
+
+use crate::screen;
 
 /// First port and interrupt line of COM1 and COM2.
 const LINES: [(u16, Irq); 2] = [(0x3f8, Irq(4)), (0x2f8, Irq(3))];
@@ -38,11 +42,18 @@ impl Registers for Ports {
     }
 }
 
-/// Gives both ports to the terminals and opens their interrupts.
-pub fn start(stdio: Stdio, window: Option<(u16, u16)>) {
+/// Gives both ports and the screen to the terminals and opens the ports' interrupts.
+pub fn start(stdio: Stdio, parameters: &Parameters) {
+    let window = parameters.window;
     let winsize = window.map(|(rows, columns)| Winsize { rows, columns, xpixel: 0, ypixel: 0 });
     let registers = LINES.map(|(first, _)| Ports::probe(first));
-    if let Err(error) = terminal::init(Config { registers, stdio, winsize }) {
+    let named = parameters.known_consoles().into_iter().map(|console| match console {
+        kernel::parameters::Console::Serial => Console::Serial,
+        kernel::parameters::Console::Screen(number) => Console::Screen(number),
+    });
+    let (consoles, messages) = (named.collect(), parameters.messages_on_screen());
+    let config = Config { registers, stdio, winsize, display: screen::display(), consoles, messages };
+    if let Err(error) = terminal::init(config) {
         panic!("the terminals can't be started: {error}");
     }
     interrupts::set_handler(LINES[0].1, || terminal::serial::on_interrupt(0));

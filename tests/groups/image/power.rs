@@ -59,7 +59,7 @@ fn ends(machine: &str, command: &str, expected: u8, log: &str) -> Result<()> {
     let script = format!("seq 1000; {command}; sleep 1000");
     let outcome: Outcome = run_with(&["--machine", machine, "--log"], &["sh", "-c", &script], b"").into();
     let numbers: String = (1..=1000).map(|number| format!("{number}\n")).collect();
-    ensure!(outcome.status == expected.into() && outcome.stdout == numbers, "{outcome:?}");
+    ensure!(outcome.status == i32::from(expected) && outcome.stdout == numbers, "{outcome:?}");
     ensure!(outcome.stderr.contains(log), "{outcome:?}");
     Ok(())
 }

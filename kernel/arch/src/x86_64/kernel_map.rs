@@ -29,6 +29,9 @@ const GIB: u64 = 1 << 30;
 const DEVICE_PAGES: usize = 256;
 /// Where device registers are mapped in the window; stacks come first.
 const DEVICES: usize = WINDOW + (1 << 30);
+/// Where memory of screens is mapped, in pages of 2 MiB, and how many of those there are: one table's worth.
+const PIXELS: usize = DEVICES + (1 << 30);
+const PIXEL_PAGES: usize = 512;
 
 unsafe extern "C" {
     static __text_start: u8;
@@ -144,6 +147,8 @@ pub fn build(map: &[MemoryRegion], frames: &mut Carved) -> Frame {
         let second = below(third, index(address, 3), frames);
         below(second, index(address, 2), frames);
     }
+    let third = below(root, index(PIXELS, 4), frames);
+    below(third, index(PIXELS, 3), frames);
     root
 }
 
@@ -227,6 +232,25 @@ pub fn map_device(physical: u64, bytes: usize) -> Option<*mut u8> {
         map_page(tlb::kernel_root(), start + page * PAGE_SIZE, at, WRITE | NO_EXECUTE | NO_CACHE, 1, &mut none);
     }
     Some(core::ptr::with_exposed_provenance_mut(start + offset))
+}
+
+/// Maps the memory of a screen, uncached, and gives where. None when the window for that is full, or if the loader told an address that
+/// no memory has.
+pub fn map_pixels(physical: u64, bytes: u64) -> Option<*mut u8> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let end = physical.checked_add(bytes).filter(|&end| end < ADDRESS)?;
+    let start = physical & !(MIB2 - 1);
+    let pages = usize::try_from((end - start).div_ceil(MIB2)).ok().filter(|&pages| pages <= PIXEL_PAGES)?;
+    let first = NEXT.fetch_add(pages, Ordering::Relaxed);
+    if first + pages > PIXEL_PAGES {
+        return None;
+    }
+    let mut none = Carved::new(0, 0);
+    for page in 0..pages {
+        let (to, at) = (PIXELS + (first + page) * MIB2 as usize, start + page as u64 * MIB2);
+        map_page(tlb::kernel_root(), to, at, WRITE | NO_EXECUTE | NO_CACHE, 2, &mut none);
+    }
+    Some(core::ptr::with_exposed_provenance_mut(PIXELS + first * MIB2 as usize + (physical - start) as usize))
 }
 
 /// Where `bytes` of physical memory at `physical` can be read: in the direct map, or else mapped for the purpose.

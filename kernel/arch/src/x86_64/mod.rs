@@ -36,4 +36,4 @@ pub(crate) mod tlb;
 pub(crate) mod traps;
 pub(crate) mod user;
 
-pub use kernel_map::{guard_pages, visit as visit_kernel_mappings};
+pub use kernel_map::{guard_pages, map_device, map_pixels, visit as visit_kernel_mappings};

@@ -20,6 +20,7 @@ mod panics;
 mod ports;
 mod probes;
 mod processor;
+mod screen;
 mod tables;
 pub mod together;
 mod traps;

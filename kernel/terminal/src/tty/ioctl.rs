@@ -91,7 +91,7 @@ impl Tty {
                 }
                 self.hang_up();
             }
-            _ => return Err(Errno::ENOTTY),
+            _ => return self.driver.ioctl(self, command, argument),
         }
         Ok(0)
     }

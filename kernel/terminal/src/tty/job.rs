@@ -45,7 +45,7 @@ pub(crate) fn signal_by_master(slave: &Tty, number: usize) -> Result<()> {
 }
 
 /// Whether the caller may do what Linux reserves for CAP_SYS_ADMIN. Kernel tasks may.
-pub(super) fn is_privileged() -> bool {
+pub(crate) fn is_privileged() -> bool {
     process::with_current(|thread| thread.credentials().is_privileged()).unwrap_or(true)
 }
 

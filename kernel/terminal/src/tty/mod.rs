@@ -16,11 +16,11 @@ mod modes;
 use alloc::sync::{Arc, Weak};
 
 use abi::termios::{Termios, Winsize, packet};
-use abi::{Result, Signal};
+use abi::{Errno, Result, Signal};
 pub use file::TtyFile;
 use fs::{DeviceNumber, Turn};
 pub(crate) use ioctl::Origin;
-pub(crate) use job::{caller_credentials, caller_terminal, install_descriptor, signal_by_master};
+pub(crate) use job::{caller_credentials, caller_terminal, install_descriptor, is_privileged, signal_by_master};
 use sync::{SpinLock, WaitQueue};
 
 use crate::discipline::{Discipline, Effects, Flow, Item};
@@ -53,6 +53,10 @@ pub trait Driver: Send + Sync {
     fn set_in_use(&self, in_use: bool);
     /// Whether this is a pseudo-terminal.
     fn is_pty(&self) -> bool;
+    /// A request of ioctl(2) that terminals in general don't know, made without the terminal's lock. ENOTTY.
+    fn ioctl(&self, _tty: &Tty, _command: u32, _argument: usize) -> Result<usize> {
+        Err(Errno::ENOTTY)
+    }
 }
 
 /// What a terminal is named and numbered.
