@@ -167,6 +167,15 @@ mod tests {
     }
 
     #[test]
+    fn gdb_has_a_port_or_the_usual_one() {
+        let port = |words: &[&str]| parse(words).map(|arguments| arguments.machine.gdb).map_err(|_| ());
+        assert_eq!(port(&["--gdb"]), Ok(Some(1234)));
+        assert_eq!(port(&["--gdb=0", "--log"]), Ok(Some(0)));
+        assert_eq!(port(&[]), Ok(None));
+        assert!(port(&["--gdb=x"]).is_err() && port(&["--gdb=99999"]).is_err());
+    }
+
+    #[test]
     fn wrong_usage_is_refused() {
         assert!(parse(&["run"]).is_err());
         assert!(parse(&["run", "--smp", "0", "--", "ls"]).is_err());

@@ -34,6 +34,8 @@ struct Build {
     sources: &'static [&'static str],
     /// Compiler flags beyond the defaults of the target.
     flags: &'static str,
+    /// Settings of the release profile that are other than in Cargo.toml, as cargo's environment variables.
+    profile: &'static [(&'static str, &'static str)],
 }
 
 // Frame pointers make backtraces a plain walk; they cost under 4 % of the instructions.
@@ -44,11 +46,33 @@ const KERNEL: Build = Build {
     target: toolchain::KERNEL,
     sources: &["kernel", "tour", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"],
     flags: "-C force-frame-pointers=yes",
+    profile: &[],
+};
+
+/// The same kernel for a debugger, which wants types and variables. Little of them is left behind all optimisations, so most are off.
+const KERNEL_FOR_DEBUGGER: Build = Build {
+    name: "kernel-gdb",
+    profile: &[
+        ("CARGO_PROFILE_RELEASE_DEBUG", "full"),
+        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+        ("CARGO_PROFILE_RELEASE_LTO", "off"),
+        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ],
+    ..KERNEL
 };
 
 /// Builds the kernel unless it is up to date.
 pub fn kernel() -> Result<Kernel> {
-    let elf = KERNEL.ensure(|elf| {
+    build_kernel(&KERNEL)
+}
+
+/// The kernel with all that a debugger can use, and somewhat slower.
+pub fn kernel_for_debugger() -> Result<Kernel> {
+    build_kernel(&KERNEL_FOR_DEBUGGER)
+}
+
+fn build_kernel(build: &Build) -> Result<Kernel> {
+    let elf = build.ensure(|elf| {
         let bytes = fs::read(elf)?;
         let mut stripped = strip::strip(&bytes).context("cannot strip the kernel")?;
         symbols::append(&bytes, &mut stripped).context("cannot put names into the kernel")?;
@@ -63,7 +87,7 @@ fn stripped_path(elf: &Path) -> PathBuf {
 
 /// Builds a package of guest programs (`user`, `bench`) as a static Linux program and returns its path.
 pub fn program(package: &'static str, binary: &'static str, folder: &'static [&'static str]) -> Result<PathBuf> {
-    let build = Build { name: package, package, binary, target: toolchain::PROGRAMS, sources: folder, flags: "" };
+    let build = Build { name: package, package, binary, target: toolchain::PROGRAMS, sources: folder, flags: "", profile: &[] };
     build.ensure(|_| Ok(()))
 }
 
@@ -104,13 +128,14 @@ impl Build {
         if !self.flags.is_empty() {
             cargo.env(format!("CARGO_TARGET_{}_RUSTFLAGS", self.target.to_uppercase().replace('-', "_")), self.flags);
         }
+        cargo.envs(self.profile.iter().copied());
         progress::run(&progress, &mut cargo)
     }
 
     /// A digest of everything that the build depends on, as far as the file system tells.
     fn stamp(&self) -> String {
         let mut hasher = DefaultHasher::new();
-        self.flags.hash(&mut hasher);
+        (self.flags, self.profile).hash(&mut hasher);
         for source in self.sources {
             hash_tree(&paths::workspace().join(source), &mut hasher);
         }

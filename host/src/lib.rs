@@ -6,6 +6,7 @@ pub mod cli;
 pub mod cpio;
 pub mod demo;
 pub mod firmware;
+pub mod gdb;
 pub mod guest;
 pub mod image;
 pub mod kernel_build;

@@ -1,5 +1,5 @@
-//! The programs that Pollux needs from the system: QEMU, and the statically linked busybox that fills the default root; and, for boot
-//! images only, GRUB with what it needs, and firmware for UEFI.
+//! The programs that Pollux needs from the system: QEMU, and the statically linked busybox that fills the default root; for boot images
+//! only, GRUB with what it needs, and firmware for UEFI; for some tests, gdb.
 //! When they are missing, root on Debian gets them through apt; everybody else gets one line that says what to type.
 
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ struct Needed {
 
 const QEMU: Needed = Needed { package: "qemu-system-x86", find: find_qemu };
 const BUSYBOX: Needed = Needed { package: "busybox-static", find: find_busybox };
+const GDB: Needed = Needed { package: "gdb", find: find_gdb };
 
 const GRUB: Needed = Needed { package: "grub-common", find: || search_path("grub-mkrescue") };
 const GRUB_BIOS: Needed = Needed { package: "grub-pc-bin", find: || existing("/usr/lib/grub/i386-pc") };
@@ -66,6 +67,15 @@ fn uefi_pair() -> Option<(PathBuf, PathBuf)> {
 fn existing(path: &str) -> Option<PathBuf> {
     let path = PathBuf::from(path);
     path.exists().then_some(path)
+}
+
+/// The debugger, installed if need be.
+pub fn gdb() -> Result<PathBuf> {
+    GDB.ensure(&[GDB])
+}
+
+fn find_gdb() -> Option<PathBuf> {
+    search_path("gdb")
 }
 
 fn find_qemu() -> Option<PathBuf> {

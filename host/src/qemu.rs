@@ -13,6 +13,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::firmware::Medium;
+use crate::gdb::Debugger;
 
 /// The machines that Pollux runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -88,6 +89,10 @@ pub struct Configuration {
     pub machine: Machine,
     pub cpus: u32,
     pub memory_mib: u32,
+    /// A PC without a keyboard controller; the small machine never has one.
+    pub without_keyboard: bool,
+    /// QEMU waits for gdb before the first instruction.
+    pub gdb: Option<Debugger>,
     pub kernel: PathBuf,
     pub initrd: Initrd,
     pub command_line: String,
@@ -110,6 +115,8 @@ impl Default for Configuration {
             machine: Machine::default(),
             cpus: 1,
             memory_mib: 256,
+            without_keyboard: false,
+            gdb: None,
             kernel: PathBuf::new(),
             initrd: Initrd::default(),
             command_line: String::new(),
@@ -155,6 +162,9 @@ impl Configuration {
         add(&screen.arguments().each_ref().map(String::as_str));
         if self.counted {
             add(&["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]);
+        }
+        if self.without_keyboard {
+            add(&["-machine", "i8042=off"]);
         }
         for (name, file) in [("com1", com1), ("com2", com2), ("debug", debug)] {
             add(&["-chardev", &format!("socket,id={name},fd={file}")]);
@@ -202,8 +212,13 @@ impl Configuration {
         }
         // Signals of the terminal are ours to handle, hence a process group of its own.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+        let gdb = self.gdb.as_ref().map(|debugger| debugger.listener.try_clone().map(OwnedFd::from)).transpose()?;
+        if let Some(gdb) = number(&gdb) {
+            command.args(["-chardev", &format!("socket,id=gdb,fd={gdb},server=on,wait=off"), "-gdb", "chardev:gdb", "-S"]);
+        }
         // The files live in the closure and are closed on our side with the command, at the end of this function.
-        let inherited: Vec<OwnedFd> = [com1, com2, debug].into_iter().chain(memory).chain(parameters).chain(files).chain(monitor).collect();
+        let inherited: Vec<OwnedFd> =
+            [com1, com2, debug].into_iter().chain(memory).chain(parameters).chain(files).chain(monitor).chain(gdb).collect();
         let prepare = move || {
             set_parent_process_death_signal(Some(Signal::KILL))?;
             inherited.iter().try_for_each(|file| fcntl_setfd(file, FdFlags::empty()))?;

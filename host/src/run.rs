@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::firmware::{Boot, Media, Medium};
+use crate::gdb::{self, Debugger};
 use crate::guest::{self, Input, Launch};
 use crate::protocol::{Event, MARK, percent_encode};
 use crate::qemu::{Configuration, Initrd, Machine, Screen};
@@ -51,6 +52,9 @@ pub struct MachineOptions {
     /// Make the time stamp counter count instructions: slower, and the same in every run
     #[arg(long)]
     pub icount: bool,
+    /// Wait for gdb on this port (0: any free one) before the first instruction, with a kernel that has all its debug information
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = gdb::DEFAULT_PORT)]
+    pub gdb: Option<u16>,
     /// Stop the machine after this many seconds and exit with status 124
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
@@ -103,6 +107,9 @@ pub fn run(options: &MachineOptions, arguments: &[String]) -> Result<u8> {
         errors: Box::new(stderr()),
         foreground: true,
     };
+    if let Some(debugger) = &launch.configuration.gdb {
+        message(&format!("pollux: {}", debugger.instructions()));
+    }
     let report = guest::run(launch, &mut |event| show(event, options.log))?;
     if let Some(text) = &report.message {
         if !options.log {
@@ -125,7 +132,8 @@ pub struct Prepared {
 pub fn prepare(options: &MachineOptions, arguments: &[String], interactive: bool) -> Result<Prepared> {
     let (first, rest) = arguments.split_first().context("no program to run")?;
     let qemu = packages::qemu()?;
-    let kernel = kernel_build::kernel()?;
+    let kernel = if options.gdb.is_some() { kernel_build::kernel_for_debugger()? } else { kernel_build::kernel()? };
+    let gdb = options.gdb.map(|port| Debugger::prepare(port, &kernel.elf)).transpose()?;
     let archive = rootfs::archive(options.root.as_deref())?;
     let prepared = program::prepare(first, &archive, options.root.is_some())?;
     let medium = Medium::new(options.boot, options.media, || {
@@ -141,6 +149,7 @@ pub fn prepare(options: &MachineOptions, arguments: &[String], interactive: bool
     let configuration = Configuration {
         machine: if medium.is_some() || options.display.is_some() { Machine::Q35 } else { options.machine },
         cpus: options.smp,
+        gdb,
         memory_mib: options.memory,
         kernel: kernel.stripped,
         initrd,
@@ -213,6 +222,7 @@ impl Default for MachineOptions {
             trace: false,
             log: false,
             icount: false,
+            gdb: None,
             timeout: None,
             env: Vec::new(),
             cwd: None,

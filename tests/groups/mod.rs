@@ -2,8 +2,10 @@
 
 mod app;
 mod boot;
+mod gdb;
 mod heap;
 mod image;
+mod keyboard;
 mod ktest;
 mod limits;
 mod programs;
@@ -11,6 +13,7 @@ mod pty;
 mod run;
 mod runner;
 mod screen;
+mod screen_keys;
 mod shell;
 mod tour;
 mod user;
@@ -36,6 +39,9 @@ pub fn all(arguments: &Arguments) -> Result<Vec<Trial>> {
         limits::tests(),
         pty::tests(),
         screen::tests(),
+        screen_keys::tests(),
+        keyboard::tests(),
+        gdb::tests(),
         app::tests(),
         programs::tests()?,
     ];

@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod command;
+pub mod keyboard;
 pub mod machine;
 pub mod pseudo_terminal;
 pub mod reference;

@@ -1,5 +1,6 @@
 //! A guest with a screen, and a look at what that shows: the cells of VGA text mode, and its pixels.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -8,11 +9,16 @@ use pollux::guest::{self, Input, Kept, Launch, Report};
 use pollux::kernel_build;
 use pollux::monitor::Monitor;
 use pollux::picture::Picture;
-use pollux::protocol::percent_encode;
+use pollux::protocol::{Event, percent_encode};
 use pollux::qemu::{Configuration, Initrd, Machine, Screen};
+
+use crate::keyboard;
 
 /// How long anything may take. Generous: only a failure ever waits so long.
 const PATIENCE: Duration = Duration::from_secs(240);
+
+/// How long a key is held down, in milliseconds of the guest's time.
+const HOLD: u32 = 5;
 
 /// Where the cells of text mode lie, and how many there are.
 const CELLS: u64 = 0xb8000;
@@ -55,6 +61,7 @@ pub struct Session {
     pub monitor: Monitor,
     /// What the program wrote to the guest's raw channel, if that is where it writes.
     pub output: Kept,
+    log: Arc<Mutex<Vec<String>>>,
     guest: Option<JoinHandle<Result<Report>>>,
 }
 
@@ -65,8 +72,22 @@ impl Session {
         Session::boot(Screen::Hidden, &format!("console=ttyS0 console=tty0 pollux.args={}", words.join(",")))
     }
 
+    /// Starts a login shell on the screen of a machine whose time is counted in instructions, so that keys come no faster than it runs,
+    /// and waits until it and the keyboard are ready.
+    pub fn at_keyboard() -> Result<Session> {
+        let environment = "pollux.env=PATH%3D/usr/sbin:/usr/bin:/sbin:/bin,HOME%3D/root,USER%3Droot,TERM%3Dlinux";
+        let mut session = Session::boot_with(Screen::Hidden, &format!("console=tty0 pollux.args=sh,-l {environment}"), true)?;
+        session.wait_for_text("root@pollux:/#")?;
+        session.wait_for_log("keyboard: ready")?;
+        Ok(session)
+    }
+
     /// Starts a machine with a command line of its own.
     pub fn boot(screen: Screen, command_line: &str) -> Result<Session> {
+        Session::boot_with(screen, command_line, false)
+    }
+
+    fn boot_with(screen: Screen, command_line: &str, counted: bool) -> Result<Session> {
         let kernel = kernel_build::kernel()?;
         let (monitor, qemus_end) = Monitor::pair()?;
         let configuration = Configuration {
@@ -75,6 +96,7 @@ impl Session {
             initrd: Initrd::File(pollux::rootfs::archive(None)?),
             command_line: command_line.to_owned(),
             screen,
+            counted,
             monitor: Some(qemus_end),
             ..Configuration::default()
         };
@@ -90,8 +112,25 @@ impl Session {
             foreground: false,
         };
         // A guest lives as long as the thread that started it.
-        let guest = std::thread::spawn(move || guest::run(launch, &mut |_| {}));
-        Ok(Session { monitor, output, guest: Some(guest) })
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = log.clone();
+        let mut note = move |event: &Event| {
+            if let Event::Log(line) = event {
+                lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+            }
+        };
+        let guest = std::thread::spawn(move || guest::run(launch, &mut note));
+        Ok(Session { monitor, output, log, guest: Some(guest) })
+    }
+
+    /// Presses keys at the same time, by QEMU's names joined by hyphens, and lets them go.
+    pub fn press(&mut self, keys: &str) -> Result<()> {
+        self.monitor.send_key(&format!("{keys} {HOLD}"))
+    }
+
+    /// Types a text of ASCII as one does on an American keyboard.
+    pub fn type_text(&mut self, text: &str) -> Result<()> {
+        text.chars().try_for_each(|letter| self.press(&keyboard::key(letter)?))
     }
 
     /// The cells of the screen.
@@ -128,6 +167,17 @@ impl Session {
         let end = Instant::now() + PATIENCE;
         while !self.output.text().contains(text) {
             ensure!(Instant::now() < end, "{text:?} never came out: {}", self.output.text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Waits for a line of the kernel's log with this text in it.
+    pub fn wait_for_log(&self, text: &str) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        let log = || self.log.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
+        while !log().contains(text) {
+            ensure!(Instant::now() < end, "the log never said {text:?}: {}", log());
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())

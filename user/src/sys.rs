@@ -119,7 +119,7 @@ pub mod named {
         times 100 getuid 102 getgid 104 setuid 105 setgid 106 geteuid 107 getegid 108 setpgid 109 getppid 110 getpgrp 111 setsid 112
         setreuid 113 setregid 114 getgroups 115 setgroups 116 setresuid 117 getresuid 118 setresgid 119 getresgid 120 getpgid 121
         setfsuid 122 setfsgid 123 getsid 124 rt_sigpending 127 rt_sigtimedwait 128 rt_sigqueueinfo 129 rt_sigsuspend 130
-        sigaltstack 131 utime 132 mknod 133 personality 135 statfs 137 fstatfs 138 getpriority 140 setpriority 141
+        sigaltstack 131 utime 132 mknod 133 personality 135 statfs 137 fstatfs 138 getpriority 140 setpriority 141 reboot 169
         sched_getscheduler 145 prctl 157 arch_prctl 158 setrlimit 160 chroot 161 sync 162 gettid 186 tkill 200 time 201 futex 202
         sched_setaffinity 203 sched_getaffinity 204 epoll_create 213 getdents64 217 set_tid_address 218 clock_gettime 228 clock_getres 229
         clock_nanosleep 230 exit_group 231 epoll_wait 232 epoll_ctl 233 tgkill 234 utimes 235 waitid 247 openat 257 mkdirat 258 mknodat 259 fchownat 260

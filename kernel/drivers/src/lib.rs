@@ -10,5 +10,7 @@ extern crate alloc;
 
 pub mod display;
 pub mod framebuffer;
+pub mod i8042;
+pub mod keyboard;
 pub mod uart;
 pub mod vga;

@@ -5,13 +5,14 @@
 //! and the program asked for is process 2; when it ends, everything else is killed, its status is told to the host, and the machine is switched off.
 
 use abi::process::WaitStatus;
-use abi::{Errno, Result};
+use abi::{Errno, Result, Signal};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use arch::power::{self, ExitCode};
+use core::sync::atomic::{AtomicBool, Ordering};
 use fs::tmpfs::TmpfsOptions;
 use fs::{Credentials, FdTable, FileSystem, FsContext, LookupFlags, Mount, MountFlags, OpenFile, OpenFlags, Path, Tmpfs};
 use process::Process;
@@ -250,6 +251,24 @@ pub fn restart() -> ! {
     drain();
     arch::console::write(b"\x01restart\n");
     power::reboot()
+}
+
+/// Whether Ctrl-Alt-Del restarts the machine at once; otherwise it is init's business.
+static CTRL_ALT_DEL: AtomicBool = AtomicBool::new(true);
+
+/// reboot(2) with LINUX_REBOOT_CMD_CAD_ON or LINUX_REBOOT_CMD_CAD_OFF.
+pub fn set_ctrl_alt_del(restarts: bool) {
+    CTRL_ALT_DEL.store(restarts, Ordering::Relaxed);
+}
+
+/// What Ctrl-Alt-Del does: restarts the machine, or sends SIGINT to process 1, as reboot(2) has set it.
+pub fn ctrl_alt_del() {
+    if CTRL_ALT_DEL.load(Ordering::Relaxed) {
+        log::warn!("Ctrl-Alt-Del: restarting");
+        restart();
+    }
+    // The kernel's own init has no use for it, and without any there is nobody to tell.
+    let _ = process::signal::signal_process(1, Signal::SIGINT);
 }
 
 fn drain() {

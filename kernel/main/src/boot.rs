@@ -65,6 +65,7 @@ fn start(info: &'static BootInfo, parameters: Parameters) -> ! {
     linux::procfs::set_command_line(info.command_line);
     fs::random::stir(&arch::clock::boot_wall_time().to_le_bytes());
     fs::devices::register_memory_devices();
+    crate::keyboard::start(parameters.keymap.as_deref(), parameters.keyboard_direct);
     let stdio = match parameters.stdio {
         kernel::parameters::Stdio::Terminal => terminal::Stdio::Terminal,
         kernel::parameters::Stdio::Pipe => terminal::Stdio::Channels,

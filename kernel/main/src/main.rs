@@ -14,6 +14,8 @@ mod crash;
 #[cfg(target_os = "none")]
 mod heaps;
 #[cfg(target_os = "none")]
+mod keyboard;
+#[cfg(target_os = "none")]
 mod ktest;
 #[cfg(target_os = "none")]
 mod logger;

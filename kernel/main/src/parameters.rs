@@ -37,6 +37,10 @@ pub struct Parameters {
     pub kernel_test: Option<String>,
     /// `trace`: whether system calls are shown.
     pub trace: bool,
+    /// `keymap=`: the name of the keyboard's layout.
+    pub keymap: Option<String>,
+    /// `i8042.direct`: the keyboard controller is not to translate scancodes (as on Linux).
+    pub keyboard_direct: bool,
     /// `init=`: the program that is process 1. Without it the kernel itself is.
     pub init: Option<String>,
     /// Arguments for init: unknown words, and all behind `--`.
@@ -70,6 +74,8 @@ impl Default for Parameters {
             log_level: LevelFilter::Info,
             kernel_test: None,
             trace: false,
+            keymap: None,
+            keyboard_direct: false,
             init: None,
             init_arguments: Vec::new(),
             init_environment: Vec::new(),
@@ -186,6 +192,8 @@ impl Parameters {
             ("loglevel", Some(number)) => self.log_level = level(number).unwrap_or(self.log_level),
             ("quiet", None) => self.log_level = LevelFilter::Error,
             ("debug", None) => self.log_level = LevelFilter::Debug,
+            ("keymap", Some(_)) => self.keymap = Some(value.to_string()),
+            ("i8042.direct", _) => self.keyboard_direct = !matches!(value, "0" | "off"),
             ("ktest", Some(_)) => self.kernel_test = Some(value.to_string()),
             ("trace", _) => self.trace = !matches!(value, "0" | "off"),
             ("init", Some(_)) => self.init = Some(value.to_string()),
@@ -234,6 +242,13 @@ mod tests {
         assert_eq!(parameters.mark, b"x\n");
         assert_eq!(parameters.log_level, LevelFilter::Debug);
         assert!(parameters.trace);
+    }
+
+    #[test]
+    fn the_keyboard_has_parameters() {
+        let parameters = Parameters::parse("keymap=de i8042.direct");
+        assert_eq!((parameters.keymap.as_deref(), parameters.keyboard_direct), (Some("de"), true));
+        assert!(parameters.init_environment.is_empty() && !Parameters::parse("i8042.direct=0").keyboard_direct);
     }
 
     #[test]

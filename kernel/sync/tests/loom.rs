@@ -19,7 +19,7 @@ use std::{
     pin::Pin,
     task::{Context, Poll, Waker},
 };
-use sync::{Event, Mutex, Observe, Observer, Once, SpinLock, WaitQueue, WakerCell};
+use sync::{Event, Mutex, Observe, Observer, Once, Ring, SpinLock, WaitQueue, WakerCell};
 
 /// Explores `model` with up to three preemptions, which find practically all errors, in a bounded time.
 fn check(model: impl Fn() + Sync + Send + 'static) {
@@ -260,5 +260,26 @@ fn an_observer_leaves_while_it_is_told() {
         told.store(false, Ordering::Relaxed);
         waker.join().unwrap();
         assert!(!told.load(Ordering::Acquire), "told after it had left");
+    });
+}
+
+/// An interrupt handler pushes words and wakes after each; the task takes them out until it has all.
+#[test]
+fn ring_loses_no_word_and_no_wake() {
+    check(|| {
+        let shared = Arc::new((Ring::<2>::new(), WaitQueue::new()));
+        let other = shared.clone();
+        let handler = thread::spawn(move || {
+            for word in [7, 8] {
+                assert!(other.0.push(word));
+                other.1.wake_all();
+            }
+        });
+        for expected in [7, 8] {
+            let word = block_on(shared.1.wait_until(|| shared.0.pop()));
+            assert_eq!(word, expected);
+        }
+        handler.join().unwrap();
+        assert!(shared.0.is_empty());
     });
 }

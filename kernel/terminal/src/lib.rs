@@ -1,8 +1,9 @@
 //! Terminals: the serial console, the screen's virtual terminals, pseudo-terminals and job control.
 //!
-//! From the wire to the program: a driver of [`serial`] or the master of a [`pty`] gives bytes to a [`tty::Tty`]; its [`discipline`] edits lines,
-//! echoes, makes signals; a program's read takes what is complete. The way out is the discipline's output processing and the driver's ring. Everything
-//! here is safe code over `drivers`, and [`init`] gets its access to the hardware from outside.
+//! From the wire to the program: a driver of [`serial`], the [`keyboard`] or the master of a [`pty`] gives bytes to a [`tty::Tty`]; its
+//! [`discipline`] edits lines, echoes, makes signals; a program's read takes what is complete. The way out is the discipline's output
+//! processing and the driver's ring. Everything here is safe code over `drivers`, and [`init`] gets its access to the hardware from
+//! outside.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -10,6 +11,7 @@ extern crate alloc;
 
 mod devices;
 pub mod discipline;
+pub mod keyboard;
 pub mod pty;
 pub mod screen;
 pub mod serial;

@@ -146,6 +146,8 @@ pub fn getrandom(_: &mut Call<'_>, buffer: usize, count: usize, flags: u32) -> O
 pub fn reboot(call: &mut Call<'_>, magic: u32, magic2: u32, command: u32, _argument: usize) -> Outcome {
     const MAGIC: u32 = 0xfee1_dead;
     const MAGIC2: [u32; 4] = [672_274_793, 85_072_278, 369_367_448, 537_993_216];
+    const CAD_ON: u32 = 0x89ab_cdef;
+    const CAD_OFF: u32 = 0;
     if !call.privileged() {
         return Err(Errno::EPERM.into());
     }
@@ -156,8 +158,10 @@ pub fn reboot(call: &mut Call<'_>, magic: u32, magic2: u32, command: u32, _argum
         0x0123_4567 => crate::start::restart(),
         0x4321_fedc => crate::start::switch_off(),
         0xcdef_0123 => crate::start::halt(),
-        // Ctrl-Alt-Del on or off: there is no keyboard that could send it, so both are true at once.
-        0x89ab_cdef | 0 => Ok(0),
+        CAD_ON | CAD_OFF => {
+            crate::start::set_ctrl_alt_del(command == CAD_ON);
+            Ok(0)
+        }
         _ => Err(Errno::EINVAL.into()),
     }
 }

@@ -11,6 +11,7 @@ mod double_faults;
 mod exceptions;
 mod frames;
 mod heap;
+mod keyboard;
 mod latency;
 mod mappers;
 mod memory_map;

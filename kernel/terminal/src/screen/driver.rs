@@ -5,9 +5,10 @@ use abi::termios::Termios;
 use abi::{Errno, Result};
 use core::sync::atomic::{AtomicBool, Ordering};
 use drivers::display::{Cell, Place};
+use drivers::keyboard::Modes;
 use sync::{SpinLock, WaitQueue};
 
-use super::emulator::{Emulator, KeyboardModes};
+use super::emulator::Emulator;
 use super::{Screen, log, painter};
 use crate::tty::{Driver, Tty};
 
@@ -46,7 +47,7 @@ impl VirtualTerminal {
         self.emulator.lock().cursor()
     }
 
-    pub(super) fn keyboard_modes(&self) -> KeyboardModes {
+    pub(super) fn keyboard_modes(&self) -> Modes {
         self.emulator.lock().keyboard_modes()
     }
 

@@ -20,7 +20,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use drivers::display::Display;
-pub use emulator::KeyboardModes;
+use drivers::keyboard::Modes;
 use fs::DeviceNumber;
 use sync::{Once, WaitQueue};
 
@@ -220,6 +220,6 @@ pub fn while_locked(f: impl FnOnce()) {
 }
 
 /// What programs on the shown terminal have switched on that concerns the keyboard.
-pub fn keyboard_modes() -> KeyboardModes {
+pub fn keyboard_modes() -> Modes {
     Screen::get().map(|screen| screen.active().keyboard_modes()).unwrap_or_default()
 }

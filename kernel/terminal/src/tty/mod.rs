@@ -149,6 +149,11 @@ impl Tty {
         self.with_effects(|_, _| {});
     }
 
+    /// Holds output back, as STOP does, or lets it go again.
+    pub fn hold(&self, on: bool) {
+        self.with_effects(|state, effects| if on { state.discipline.stop(effects) } else { state.discipline.start(effects) });
+    }
+
     /// The window size that TIOCGWINSZ gives.
     pub fn winsize(&self) -> Winsize {
         self.state.lock().winsize

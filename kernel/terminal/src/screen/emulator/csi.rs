@@ -5,6 +5,7 @@ use vte::Params;
 
 use super::State;
 use drivers::display::Place;
+use drivers::keyboard::Modes;
 
 /// The parameter at an index; `default` if it is missing or 0, which means the same.
 fn number(parameters: &Params, index: usize, default: usize) -> usize {
@@ -31,7 +32,7 @@ impl State {
                 self.style = super::Style::default();
                 self.charsets = [super::Charset::Plain, super::Charset::Graphics];
                 self.shifted = false;
-                self.keyboard = super::KeyboardModes::default();
+                self.keyboard = Modes::default();
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! Sequences of ESC and a letter, and what they share with others: save, restore, reset.
 
-use super::{Charset, KeyboardModes, Saved, State, Style};
+use super::{Charset, Modes, Saved, State, Style};
 use drivers::display::{Cell, Place};
 
 impl State {
@@ -70,7 +70,7 @@ impl State {
         self.charsets = [Charset::Plain, Charset::Graphics];
         self.shifted = false;
         (self.origin, self.autowrap, self.insert, self.negative, self.cursor_shown) = (false, true, false, false, true);
-        self.keyboard = KeyboardModes::default();
+        self.keyboard = Modes::default();
         self.save_cursor();
         let rows = self.rows();
         self.grid.fill_rows(0..rows, Cell::BLANK);

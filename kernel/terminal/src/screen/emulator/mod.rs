@@ -15,6 +15,7 @@ mod text;
 use abi::{Errno, Result};
 use alloc::vec::Vec;
 use drivers::display::{Cell, Place};
+use drivers::keyboard::Modes;
 
 use super::grid::Grid;
 use charset::Charset;
@@ -25,17 +26,6 @@ use style::Style;
 const COMMAND_BYTES: usize = 64;
 /// Room for answers to a program's questions.
 const REPLY_BYTES: usize = 64;
-
-/// What a program has switched on that concerns the keyboard.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct KeyboardModes {
-    /// Cursor keys send `ESC O A` instead of `ESC [ A` (DECCKM).
-    pub application_cursor: bool,
-    /// The keypad sends sequences instead of digits (DECKPAM).
-    pub application_keypad: bool,
-    /// Return sends carriage return and line feed (LNM).
-    pub new_line: bool,
-}
 
 /// What is saved and restored together with the cursor.
 #[derive(Clone, Copy)]
@@ -70,7 +60,7 @@ struct State {
     insert: bool,
     negative: bool,
     cursor_shown: bool,
-    keyboard: KeyboardModes,
+    keyboard: Modes,
     reply: [u8; REPLY_BYTES],
     replied: usize,
 }
@@ -113,7 +103,7 @@ impl Emulator {
             insert: false,
             negative: false,
             cursor_shown: true,
-            keyboard: KeyboardModes::default(),
+            keyboard: Modes::default(),
             reply: [0; REPLY_BYTES],
             replied: 0,
         };
@@ -180,7 +170,7 @@ impl Emulator {
         (self.state.cursor_shown && self.state.grid.is_at_end()).then_some(self.state.cursor)
     }
 
-    pub(super) fn keyboard_modes(&self) -> KeyboardModes {
+    pub(super) fn keyboard_modes(&self) -> Modes {
         self.state.keyboard
     }
 
