@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
 use crate::demo::Demo;
 use crate::run::MachineOptions;
-use crate::{bench, demo, image, run, status};
+use crate::{bench, demo, image, run, status, tour};
 
 const STATUSES: &str = "\
 Exit status: that of the program, 128+N when signal N killed it, 126 and 127 as shells use them; or
@@ -87,6 +88,17 @@ enum Task {
         /// Only the figures whose name contains this
         filter: Option<String>,
     },
+    /// List the chapters of the tour, or boot one: docs/tour.md explains them
+    Tour {
+        /// The chapter's number
+        chapter: Option<u32>,
+        /// Show the machine's screen in a window, until the end of the input
+        #[arg(long, requires = "chapter")]
+        window: bool,
+        /// Stop the machine after this many seconds and exit with status 124
+        #[arg(long, value_name = "SECONDS", value_parser = run::seconds, requires = "chapter")]
+        timeout: Option<Duration>,
+    },
 }
 
 /// The login shell of the default root; it reads /etc/profile.
@@ -109,6 +121,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Task::Demo { machine, name, arguments }) => demo::run(&machine, name, &arguments),
         Some(Task::Image { output, root, append }) => image::write(&output, root.as_deref(), append.as_deref()).map(|()| 0),
         Some(Task::Bench { filter }) => bench::run(filter.as_deref()),
+        Some(Task::Tour { chapter: None, .. }) => {
+            tour::list();
+            Ok(0)
+        }
+        Some(Task::Tour { chapter: Some(number), window, timeout }) => tour::run(number, window, timeout),
     };
     match result {
         Ok(status) => ExitCode::from(status),

@@ -27,4 +27,5 @@ pub mod strip;
 pub mod symbols;
 pub mod terminal;
 pub mod toolchain;
+pub mod tour;
 pub mod tree;

@@ -2,9 +2,11 @@
 
 mod app;
 mod boot;
+mod chapters;
 mod gdb;
 mod heap;
 mod image;
+mod instructions;
 mod keyboard;
 mod ktest;
 mod limits;
@@ -44,9 +46,10 @@ pub fn all(arguments: &Arguments) -> Result<Vec<Trial>> {
         gdb::tests(),
         app::tests(),
         programs::tests()?,
+        chapters::tests(),
     ];
     let mut trials: Vec<Trial> = groups.into_iter().flatten().collect();
     let names = trials.iter().map(|trial| trial.name().to_owned()).collect();
-    trials.push(tour::test(names));
+    trials.extend(tour::tests(names));
     Ok(trials)
 }

@@ -47,6 +47,35 @@ use x86_64 as machine;
 pub use address::{Frame, MAX_CPUS, PAGE_SIZE, PhysAddr, USER_END};
 pub use machine::memory::{phys_to_virt, virt_to_phys};
 
+/// Makes a function the kernel's beginning: `arch` calls it on the boot processor, with interrupts off, when memory is mapped. The macro is
+/// for the type:
+/// `arch` finds the function by name, and the linker would take one of any type.
+///
+/// ```
+/// fn start(boot: &'static arch::boot::BootInfo) -> ! {
+///     panic!("{} regions of memory", boot.memory.len())
+/// }
+/// arch::entry_point!(start);
+/// ```
+/// A function that wants something else, or that returns, is none:
+/// ```compile_fail,E0308
+/// fn start(regions: &'static [u64]) -> ! {
+///     panic!("{} regions of memory", regions.len())
+/// }
+/// arch::entry_point!(start);
+/// ```
+#[macro_export]
+macro_rules! entry_point {
+    ($main:path) => {
+        // `arch` declares this name with this type; there is one such function in the kernel.
+        #[unsafe(no_mangle)]
+        fn kernel_main(boot: &'static $crate::boot::BootInfo) -> ! {
+            const MAIN: fn(&'static $crate::boot::BootInfo) -> ! = $main;
+            MAIN(boot)
+        }
+    };
+}
+
 /// What the boot loader told us.
 pub mod boot {
     pub use crate::types::{BootInfo, Framebuffer, MemoryKind, MemoryRegion};

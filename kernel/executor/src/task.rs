@@ -221,6 +221,24 @@ pub(crate) unsafe fn release(task: NonNull<Header>) {
 /// `name` is shown in diagnostics. The future is moved once, into the task's only allocation. Dropping the handle lets the task run on by
 /// itself. Not for interrupt handlers.
 ///
+/// The future must be `Send`, so a spin lock can't be held across an `await`: its guard isn't.
+/// ```compile_fail
+/// static LOCK: sync::SpinLock<u32> = sync::SpinLock::new(0);
+/// let _ = executor::spawn("holds a lock while it waits", async {
+///     let held = LOCK.lock();
+///     executor::yield_now().await;
+///     drop(held);
+/// });
+/// ```
+/// Freed before, it is no obstacle:
+/// ```
+/// static LOCK: sync::SpinLock<u32> = sync::SpinLock::new(0);
+/// let _ = executor::spawn("locks and waits", async {
+///     *LOCK.lock() += 1;
+///     executor::yield_now().await;
+/// });
+/// ```
+///
 /// # Errors
 /// [`OutOfMemory`]: the future is dropped.
 pub fn spawn<F>(name: &'static str, future: F) -> Result<JoinHandle<F::Output>, OutOfMemory>

@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use alloc::string::String;
 use alloc::vec::Vec;
 use arch::boot::{BootInfo, MemoryKind, MemoryRegion};
+use arch::power::{self, ExitCode};
 use arch::{PhysAddr, phys_to_virt};
 use kernel::parameters::{Crash, Parameters};
 use linux::start::{Options, Program};
@@ -17,9 +18,10 @@ use crate::{crash, heaps, ktest, logger, screen, serial, serial_log};
 #[global_allocator]
 static HEAP: KernelHeap = KernelHeap;
 
+arch::entry_point!(main);
+
 /// The first code above `arch`: interrupts are off, this processor is set up, nothing may allocate yet.
-#[unsafe(no_mangle)]
-fn kernel_main(info: &'static BootInfo) -> ! {
+fn main(info: &'static BootInfo) -> ! {
     crash::crash_early(info.command_line);
     logger::initialise(LevelFilter::Info);
     screen::detect(info);
@@ -42,6 +44,9 @@ fn kernel_main(info: &'static BootInfo) -> ! {
     if let Some(name) = &parameters.kernel_test {
         ktest::run(name, info);
     }
+    if let Some(chapter) = &parameters.tour {
+        run_chapter(chapter, info);
+    }
     start(info, parameters)
 }
 
@@ -58,6 +63,15 @@ fn greet(info: &BootInfo) {
     for region in info.memory {
         log::debug!("memory {:#012x} + {:#012x} {:?}", region.start, region.len, region.kind);
     }
+}
+
+/// Runs a chapter of the tour, and ends the machine.
+fn run_chapter(chapter: &str, info: &'static BootInfo) -> ! {
+    if tour::run(chapter, info) {
+        power::exit(ExitCode::Success)
+    }
+    log::error!("the tour has no chapter {chapter}");
+    power::exit(ExitCode::Failure)
 }
 
 /// Starts the system on top of the executor, and runs it for ever.

@@ -35,6 +35,8 @@ pub struct Parameters {
     pub log_level: LevelFilter,
     /// `ktest=`: the in-kernel test to run instead of anything else.
     pub kernel_test: Option<String>,
+    /// `tour=`: the chapter of the tour to run instead of anything else.
+    pub tour: Option<String>,
     /// `trace`: whether system calls are shown.
     pub trace: bool,
     /// `keymap=`: the name of the keyboard's layout.
@@ -73,6 +75,7 @@ impl Default for Parameters {
         Parameters {
             log_level: LevelFilter::Info,
             kernel_test: None,
+            tour: None,
             trace: false,
             keymap: None,
             keyboard_direct: false,
@@ -195,6 +198,7 @@ impl Parameters {
             ("keymap", Some(_)) => self.keymap = Some(value.to_string()),
             ("i8042.direct", _) => self.keyboard_direct = !matches!(value, "0" | "off"),
             ("ktest", Some(_)) => self.kernel_test = Some(value.to_string()),
+            ("tour", Some(_)) => self.tour = Some(value.to_string()),
             ("trace", _) => self.trace = !matches!(value, "0" | "off"),
             ("init", Some(_)) => self.init = Some(value.to_string()),
             ("panic", Some(_)) => self.panic = value.parse().ok(),
@@ -284,6 +288,12 @@ mod tests {
     fn a_panic_stays_for_ever_for_a_time_or_not_at_all() {
         let panic = |line| Parameters::parse(line).panic;
         assert_eq!((panic(""), panic("panic=0"), panic("panic=30"), panic("panic=-1")), (None, Some(0), Some(30), None));
+    }
+
+    #[test]
+    fn a_chapter_or_a_test_instead_of_a_program() {
+        assert_eq!(Parameters::parse("tour=8,hold").tour.as_deref(), Some("8,hold"));
+        assert_eq!(Parameters::parse("ktest=name").kernel_test.as_deref(), Some("name"));
     }
 
     #[test]

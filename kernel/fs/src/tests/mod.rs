@@ -1,5 +1,6 @@
 //! Tests of the calls with a path, against what Linux does.
 
+mod async_files;
 mod descriptors;
 mod mounts;
 mod names;
