@@ -142,8 +142,11 @@ impl OpenFile {
         self.position.load(Ordering::Relaxed)
     }
 
-    fn io(&self, position: u64, limit: u64) -> Io {
-        Io { position, flags: self.flags(), limit }
+    /// EINVAL when `count` bytes from `position` on would reach beyond 2⁶³ − 1, whatever the file holds.
+    fn io(&self, position: u64, count: usize, limit: u64) -> Result<Io> {
+        let end = position.checked_add(count as u64);
+        end.filter(|&end| end <= i64::MAX as u64).ok_or(Errno::EINVAL)?;
+        Ok(Io { position, flags: self.flags(), limit })
     }
 
     fn check_readable(&self) -> Result<()> {
@@ -159,10 +162,10 @@ impl OpenFile {
     pub fn read(&self, sink: &mut IoSink<'_>) -> Result<usize> {
         self.check_readable()?;
         if self.seek_kind == SeekKind::Stream {
-            return self.file.try_read(&mut self.io(0, u64::MAX), sink);
+            return self.file.try_read(&mut self.io(0, 0, u64::MAX)?, sink);
         }
         let _turn = self.turn.take();
-        let mut io = self.io(self.position(), u64::MAX);
+        let mut io = self.io(self.position(), sink.remaining(), u64::MAX)?;
         let count = self.file.try_read(&mut io, sink)?;
         self.position.store(io.position, Ordering::Relaxed);
         self.note_access();
@@ -175,7 +178,7 @@ impl OpenFile {
             return Err(Errno::ESPIPE);
         }
         self.check_readable()?;
-        let count = self.file.try_read(&mut self.io(position, u64::MAX), sink)?;
+        let count = self.file.try_read(&mut self.io(position, sink.remaining(), u64::MAX)?, sink)?;
         self.note_access();
         Ok(count)
     }
@@ -184,10 +187,10 @@ impl OpenFile {
     pub fn write(&self, source: &mut IoSource<'_>, limit: u64) -> Result<usize> {
         self.check_writable()?;
         if self.seek_kind == SeekKind::Stream {
-            return self.file.try_write(&mut self.io(0, limit), source);
+            return self.file.try_write(&mut self.io(0, 0, limit)?, source);
         }
         let _turn = self.turn.take();
-        let mut io = self.io(self.position(), limit);
+        let mut io = self.io(self.position(), source.remaining(), limit)?;
         let count = self.file.try_write(&mut io, source)?;
         self.position.store(io.position, Ordering::Relaxed);
         Ok(count)
@@ -199,7 +202,7 @@ impl OpenFile {
             return Err(Errno::ESPIPE);
         }
         self.check_writable()?;
-        self.file.try_write(&mut self.io(position, limit), source)
+        self.file.try_write(&mut self.io(position, source.remaining(), limit)?, source)
     }
 
     fn note_access(&self) {

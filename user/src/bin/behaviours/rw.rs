@@ -12,6 +12,7 @@ table!("rw":
     vector_length_overflow_einval, lseek_whences, lseek_errors, lseek_beyond_end_leaves_hole, append_writes_at_end, append_ignores_pwrite_offset,
     read_on_write_only_ebadf, write_on_read_only_ebadf, closed_descriptor_ebadf, directory_read_eisdir, size_limit_sends_sigxfsz,
     size_limit_cuts_a_write_short, ftruncate_over_size_limit, sendfile_copies, seek_data_and_hole, fsync_of_a_file, large_write_round_trip,
+    range_beyond_the_last_position_einval,
 );
 
 fn write_then_read_back() {
@@ -297,4 +298,14 @@ fn large_write_round_trip() {
     let content: Vec<u8> = (0..300_000u32).map(|i| (i * 7 + i / 4096) as u8).collect();
     put("f", &content);
     assert!(get("f") == content, "300,000 bytes came back changed");
+}
+
+fn range_beyond_the_last_position_einval() {
+    let fd = create("f");
+    assert_eq!(write(fd, b"abc"), Ok(3));
+    let mut buffer = [0u8; 16];
+    let last = i64::MAX as usize - 8;
+    assert_eq!(sys!(pread64, fd, &mut buffer, 16, last), Err(EINVAL));
+    assert_eq!(sys!(pwrite64, fd, &buffer, 16, last), Err(EINVAL));
+    assert_eq!(sys!(pread64, fd, &mut buffer, 8, last), Ok(0));
 }
