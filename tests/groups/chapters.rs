@@ -36,9 +36,16 @@ const FACTS: &[&[&str]] = &[
         "scancode 0x2 came by vector 33: Some('1')",
     ],
     &["level 4 entry 1, then 0, 511 and 127, byte 0x5ce", "translate it to 0xc5ce", "PAGE FAULT at 0xdeadbeaf, code 0x2", "executing data"],
-    &["255 MiB are usable", "the lower half is empty", "is physical address 0", "0xdeadbeaf is mapped nowhere", "costs 132 KiB"],
+    &[
+        "255 MiB are usable",
+        "the lower half is empty",
+        "is physical address 0",
+        "0xdeadbeaf is mapped nowhere",
+        "the same translation",
+        "costs 132 KiB",
+    ],
     &["a box holds 41", "it grew 8 times", "64 TiB are refused", "all is given back"],
-    &["freed ones are used again", "all buddies have merged again"],
+    &["the bump allocator ends after 2047", "buddies serve all", "freed ones are used again", "all buddies have merged again"],
     &[
         "async number: 42",
         "agree at each poll",

@@ -1,16 +1,58 @@
-//! Chapter 11: how the real heap is made, watched from outside.
+//! Chapter 11: the designs of `tour/allocators` at the same task, and how the real heap is made, watched from outside.
 //!
-//! Small blocks come from slabs, one size class each; slabs and large blocks come from a buddy system of frames. The simpler designs of the
-//! series (bump, linked list, fixed-size blocks) are compared in the tour's own allocator crate.
+//! In the real heap small blocks come from slabs, one size class each, by way of magazines of free blocks; slabs and large blocks come from a buddy
+//! system of frames.
 
 use alloc::alloc::{alloc, dealloc};
+use alloc::vec;
 use core::alloc::Layout;
+
+use tour_allocators::{Allocator, Buddy, Bump, FixedSize, LinkedList};
 
 use crate::{claim, say};
 
+/// Bytes that each design gets, and how many short-lived boxes are tried.
+const REGION: usize = 16 << 10;
+const BOXES: usize = 10_000;
+
 pub fn run() {
+    designs();
     classes();
     buddies();
+}
+
+/// How many short-lived boxes a design serves beside one that lives long.
+fn short_lived_boxes<A: Allocator>(allocator: A) -> usize {
+    let mut memory = vec![0_u64; REGION / 8];
+    // Declared behind the memory, so that it goes first.
+    let mut allocator = allocator;
+    let layout = Layout::new::<u64>();
+    // SAFETY: the memory is this allocator's alone, outlives it, and each block is given back with its layout.
+    unsafe {
+        allocator.add_region(memory.as_mut_ptr().cast(), REGION);
+        let long_lived = allocator.allocate(layout);
+        let served = (0..BOXES).take_while(|_| {
+            let block = allocator.allocate(layout);
+            if !block.is_null() {
+                allocator.deallocate(block, layout);
+            }
+            !block.is_null()
+        });
+        let served = served.count();
+        allocator.deallocate(long_lived, layout);
+        assert_eq!(allocator.used(), 0, "everything came back");
+        served
+    }
+}
+
+fn designs() {
+    say!("Ten thousand boxes come and go in {} KiB, while one lives:", REGION >> 10);
+    let served = short_lived_boxes(Bump::new());
+    claim!(served < BOXES, "the bump allocator ends after {served}: nothing is used again before all is free");
+    claim!(short_lived_boxes(Bump::with_rewind()) == BOXES, "one that takes the last block back serves all");
+    claim!(short_lived_boxes(LinkedList::new()) == BOXES, "a linked list of free blocks serves all");
+    claim!(short_lived_boxes(FixedSize::new()) == BOXES, "lists of blocks of fixed sizes serve all");
+    claim!(short_lived_boxes(Buddy::new()) == BOXES, "buddies serve all");
 }
 
 fn classes() {

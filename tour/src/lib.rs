@@ -82,9 +82,9 @@ chapters! {
     6, "Double faults", "a stack that is always good, for when the stack is bad", screen: false, double_faults::run;
     7, "Hardware interrupts", "two 8259 controllers, a timer, a keyboard, and a deadlock", screen: false, interrupts::run;
     8, "Introduction to paging", "an address taken apart and walked through four tables", screen: false, paging::run;
-    9, "Paging implementation", "the memory map and the live page tables, read and printed", screen: false, tables::run;
+    9, "Paging implementation", "the memory map and the live page tables, read in three ways and printed", screen: false, tables::run;
     10, "Heap allocation", "what the collections do with a heap, watched", screen: false, heap::run;
-    11, "Allocator designs", "size classes over a buddy system, watched", screen: false, allocators::run;
+    11, "Allocator designs", "five designs at the same task; size classes over a buddy system, watched", screen: false, allocators::run;
     12, "Async/await", "from one future by hand to an executor with a keyboard", screen: false, futures::run;
     13, "Coroutines", "stackful beside stackless, and what a switch costs", screen: false, coroutines::run;
     14, "Reactor and executor", "who polls, who waits, who wakes", screen: false, reactor::run;

@@ -1,10 +1,17 @@
 //! Chapter 9: the live page tables and the memory map, read and printed.
 //!
 //! Page tables hold physical addresses, and code can only use virtual ones. The real kernel maps all of physical memory at one offset, so a
-//! table is reached by an addition. The other ways (recursive mapping, temporary mapping) are compared in the tour's own paging crate.
+//! table is reached by an addition. The other ways to reach one, by a recursive entry and through a temporary window, are in `tour/paging`; here
+//! three walkers that differ in nothing else read the same tables and give the same answers.
+
+use alloc::string::String;
 
 use arch::boot::MemoryKind;
+use arch::paging::PageTable;
 use arch::{PhysAddr, phys_to_virt};
+use memory::frames::KernelFrames;
+use tour_paging::processor::active_root;
+use tour_paging::{Mapper, Offset, Processor, Recursive, Temporary, address};
 
 use crate::machine::{boot_info, map};
 use crate::paging::{HUGE, NO_EXECUTE, PRESENT, WRITABLE};
@@ -34,15 +41,52 @@ pub fn run() {
     memory_map();
     root_table();
     translations();
-    totals();
+    three_ways();
+    whole_report();
+}
+
+/// Free entries of the root's upper half: for the recursive one, and for the window.
+const RECURSIVE: usize = 509;
+const WINDOW: usize = address::join([507, 0, 0, 0], 0);
+
+/// The physical address that a mapper of `tour/paging` finds for a virtual one.
+fn found_by(mapper: &mut dyn Mapper, virtual_address: usize) -> Option<u64> {
+    mapper.translate(virtual_address).map(|found| found.physical.0)
+}
+
+fn three_ways() {
+    let space = PageTable::new(&mut KernelFrames).expect("a frame for the root");
+    space.activate();
+    // SAFETY: it is only given addresses of page tables, of a root that is this chapter's own.
+    let processor = || unsafe { Processor::new() };
+    // SAFETY: the root made above, which nobody else changes.
+    let mut offset = unsafe { Offset::mapper(space.root(), processor()) };
+    Recursive::<Processor>::install(&mut offset, RECURSIVE);
+    Temporary::<Processor>::install(&mut offset, WINDOW, &mut KernelFrames).expect("frames for the window");
+    let code = (run as *const ()).addr();
+    let expected = found_by(&mut offset, code);
+    // SAFETY: the entry was just made, and this root is the active one.
+    let recursive = found_by(&mut unsafe { Recursive::mapper(active_root(), RECURSIVE, processor()) }, code);
+    // SAFETY: the window was just made, and this root is the active one.
+    let temporary = found_by(&mut unsafe { Temporary::mapper(active_root(), WINDOW, processor()) }, code);
+    claim!(expected.is_some() && expected == recursive && expected == temporary, "by offset, recursion and window: the same translation");
+    Temporary::<Processor>::remove(&mut offset, WINDOW, &mut KernelFrames);
+    arch::paging::deactivate();
+    space.free(&mut KernelFrames);
+}
+
+fn whole_report() {
+    let mut text = String::new();
+    tour_paging::report(boot_info().memory, &mut text).expect("writing to a string can't fail");
+    text.lines().for_each(|line| say!("{line}"));
+    let cost = address::map_cost(32 << 30, tour_paging::PageSize::Size2M);
+    claim!(cost == 132 << 10, "to map 32 GiB in 2 MiB pages costs {} KiB of tables", cost >> 10);
 }
 
 fn memory_map() {
-    say!("Memory map, as the boot loader gave it:");
     let mut end = 0;
     let mut usable = 0;
     for region in boot_info().memory {
-        say!("  {:#014x} to {:#014x}  {:?}", region.start, region.start + region.len, region.kind);
         assert!(region.start >= end, "regions are sorted and apart");
         end = region.start + region.len;
         usable += if region.kind == MemoryKind::Usable { region.len } else { 0 };
@@ -52,12 +96,8 @@ fn memory_map() {
 }
 
 fn root_table() {
-    say!("Entries of the level 4 table:");
     // SAFETY: the live root table, only read.
     let root = unsafe { map::entries(map::root()) };
-    for (at, entry) in root.iter().enumerate().filter(|(_, entry)| **entry & PRESENT != 0) {
-        say!("  {at:3}: table at {:#x}, flags {:#x}", entry & ADDRESS, entry & !ADDRESS);
-    }
     claim!(root[..256].iter().all(|&entry| entry == 0), "the lower half is empty: there is no process yet");
     claim!(root[511] & PRESENT != 0 && root[256] & PRESENT != 0, "entry 256 maps all memory, entry 511 the kernel");
 }
@@ -78,18 +118,4 @@ fn translations() {
     // SAFETY: the same byte in its usual place.
     let byte = unsafe { (code as *const u8).read_volatile() };
     claim!(alias == byte, "the first byte of the code, {byte:#x}, is the same through both addresses");
-}
-
-fn totals() {
-    let mut pages = [(4096_u64, 0_u64), (2 << 20, 0), (1 << 30, 0)];
-    arch::paging::visit_kernel_mappings(&mut |_, size, _, _| {
-        pages.iter_mut().filter(|(each, _)| *each == size).for_each(|(_, count)| *count += 1);
-    });
-    for (size, count) in pages {
-        say!("  {count} pages of {} KiB", size >> 10);
-    }
-    // With 2 MiB pages, one page of tables maps 1 GiB.
-    let gib = 32;
-    let bytes = (gib + 1) * 4096;
-    claim!(bytes == 132 << 10, "to map {gib} GiB in 2 MiB pages costs {} KiB of tables", bytes >> 10);
 }
