@@ -24,8 +24,8 @@ const LEFT_OUT: [&str; 3] = ["--fonts=", "--locales=", "--themes="];
 
 /// Kernel parameters of an image whose root has an init, and of one without: then the kernel is init and runs a shell. Errors are shown on
 /// the serial line, notes aren't.
-const WITH_INIT: &str = "init=/sbin/init TERM=linux console=ttyS0 quiet";
-const WITHOUT_INIT: &str = "pollux.args=sh,-l pollux.env=HOME%3D/root,TERM%3Dlinux console=ttyS0 quiet";
+const WITH_INIT: &str = "init=/sbin/init TERM=linux console=tty0 console=ttyS0 quiet";
+const WITHOUT_INIT: &str = "pollux.args=sh,-l pollux.env=HOME%3D/root,TERM%3Dlinux console=tty0 console=ttyS0 quiet";
 
 /// Writes an image that starts the system of `root` (default: busybox). `append` are more kernel parameters.
 pub fn write(output: &Path, root: Option<&Path>, append: Option<&str>) -> Result<()> {

@@ -46,7 +46,7 @@ const FOLDERS: [(&str, u32); 22] = [
 /// Folders that the kernel mounts things on or that programs cannot do without; added to every root that lacks them.
 const INDISPENSABLE: [(&str, u32); 4] = [("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("tmp", 0o1777)];
 
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
     ("etc/group", "root:x:0:\ndaemon:x:1:\ntty:x:5:\ndisk:x:6:\nutmp:x:43:\nnogroup:x:65534:\n"),
     ("etc/hostname", "pollux\n"),
@@ -57,12 +57,25 @@ const FILES: [(&str, &str); 10] = [
     ("etc/services", "echo\t7/tcp\nssh\t22/tcp\ndomain\t53/udp\nhttp\t80/tcp\nhttps\t443/tcp\n"),
     ("etc/profile", PROFILE),
     ("etc/inittab", INITTAB),
+    ("etc/screen", SCREEN),
 ];
 
-/// What busybox's init does: a login shell on the serial console, again and again.
+/// What busybox's init does: a login shell on the serial console, again and again, and others on the screen.
 const INITTAB: &str = "\
 ttyS0::respawn:-/bin/sh
+::once:/bin/sh /etc/screen
 ::ctrlaltdel:/sbin/reboot
+";
+
+const SCREEN: &str = "\
+# Login shells on the virtual terminals, again and again. On a machine without a screen there are none.
+for terminal in tty1 tty2 tty3 tty4; do
+    ( : < /dev/$terminal ) 2> /dev/null || continue
+    while :; do
+        setsid -c sh -l < /dev/$terminal > /dev/$terminal 2>&1
+        sleep 1
+    done &
+done
 ";
 
 const PROFILE: &str = "\

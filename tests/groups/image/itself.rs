@@ -10,6 +10,8 @@ use crate::trial;
 pub fn tests() -> Vec<Trial> {
     vec![
         trial("image::by_itself_it_gives_a_shell", by_itself),
+        trial("image::on_the_screen_there_are_shells", on_the_screen),
+        trial("image::without_a_screen", without_a_screen),
         trial("image::without_an_init_it_gives_a_shell_too", without_init),
         trial("image::memory_map_is_handed_over", memory_map),
         trial("image::errors_are_on_the_serial_console", errors),
@@ -31,6 +33,28 @@ fn by_itself() -> Result<()> {
     machine.type_line("sleep 1000 & jobs; exit")?;
     machine.wait_for("Running")?;
     machine.wait_for("built-in shell")?;
+    Ok(())
+}
+
+/// How a shell on the serial console counts the virtual terminals that are the standard input of some process.
+const ON_SCREEN: &str = "ls -l /proc/[0-9]*/fd/0 2>/dev/null | grep -o 'tty[1-4]$' | sort -u | wc -l";
+
+fn on_the_screen() -> Result<()> {
+    let image = Image::make("screen", &[])?;
+    let mut machine = Machine::from_cd(&image.0, &[])?;
+    machine.wait_for("# ")?;
+    machine.type_line(&format!("until [ $({ON_SCREEN}) = 4 ]; do sleep 0.1; done; echo $((6 * 111))"))?;
+    machine.wait_for("666").map(drop)
+}
+
+fn without_a_screen() -> Result<()> {
+    let image = Image::make("no-screen", &[])?;
+    let mut machine = Machine::from_cd(&image.0, &["-vga", "none"])?;
+    machine.wait_for("# ")?;
+    // Until the script for the screen has come to its end.
+    machine.type_line(&format!("while pidof -x screen; do sleep 0.1; done; {ON_SCREEN}; echo $((6 * 111))"))?;
+    let said = machine.wait_for("666")?;
+    ensure!(said.contains("\r\n0\r\n") && !said.contains("tty1:"), "{said}");
     Ok(())
 }
 
