@@ -34,6 +34,8 @@ struct Build {
     sources: &'static [&'static str],
     /// Compiler flags beyond the defaults of the target.
     flags: &'static str,
+    /// Features of the package.
+    features: &'static str,
     /// Settings of the release profile that are other than in Cargo.toml, as cargo's environment variables.
     profile: &'static [(&'static str, &'static str)],
 }
@@ -46,8 +48,12 @@ const KERNEL: Build = Build {
     target: toolchain::KERNEL,
     sources: &["kernel", "tour", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"],
     flags: "-C force-frame-pointers=yes",
+    features: "",
     profile: &[],
 };
+
+/// The same kernel with the in-kernel tests and the tour in it.
+const KERNEL_WITH_SELFTEST: Build = Build { name: "kernel-selftest", features: "selftest", ..KERNEL };
 
 /// The same kernel for a debugger, which wants types and variables. Little of them is left behind all optimisations, so most are off.
 const KERNEL_FOR_DEBUGGER: Build = Build {
@@ -64,6 +70,11 @@ const KERNEL_FOR_DEBUGGER: Build = Build {
 /// Builds the kernel unless it is up to date.
 pub fn kernel() -> Result<Kernel> {
     build_kernel(&KERNEL)
+}
+
+/// The kernel that has the in-kernel tests and the tour in it.
+pub fn kernel_with_selftest() -> Result<Kernel> {
+    build_kernel(&KERNEL_WITH_SELFTEST)
 }
 
 /// The kernel with all that a debugger can use, and somewhat slower.
@@ -87,7 +98,8 @@ fn stripped_path(elf: &Path) -> PathBuf {
 
 /// Builds a package of guest programs (`user`, `bench`) as a static Linux program and returns its path.
 pub fn program(package: &'static str, binary: &'static str, folder: &'static [&'static str]) -> Result<PathBuf> {
-    let build = Build { name: package, package, binary, target: toolchain::PROGRAMS, sources: folder, flags: "", profile: &[] };
+    let build =
+        Build { name: package, package, binary, target: toolchain::PROGRAMS, sources: folder, flags: "", features: "", profile: &[] };
     build.ensure(|_| Ok(()))
 }
 
@@ -120,7 +132,7 @@ impl Build {
         let mut cargo = toolchain::cargo();
         cargo.current_dir(paths::workspace());
         cargo.args(["build", "--release", "--package", self.package, "--bin", self.binary, "--target", self.target]);
-        cargo.arg("--target-dir").arg(folder);
+        cargo.arg("--target-dir").arg(folder).args(["--features", self.features]);
         // Flags and profiles meant for the host's build must not leak into this one.
         for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS", "RUSTC_WRAPPER"] {
             cargo.env_remove(name);

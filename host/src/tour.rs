@@ -24,7 +24,7 @@ pub fn configuration(number: u32, held: bool) -> Result<Configuration> {
     let chapter = tour::find(number).with_context(|| format!("the tour has no chapter {number}: they are 1 to {last}"))?;
     Ok(Configuration {
         machine: Machine::Q35,
-        kernel: kernel_build::kernel()?.stripped,
+        kernel: kernel_build::kernel_with_selftest()?.stripped,
         command_line: format!("tour={number}{}", if held { ",hold" } else { "" }),
         screen: if chapter.needs_screen { Screen::Hidden } else { Screen::None },
         ..Configuration::default()
@@ -40,7 +40,7 @@ pub fn run(number: u32, window: bool, timeout: Option<Duration>) -> Result<u8> {
     let launch = Launch {
         qemu: packages::qemu()?,
         configuration,
-        elf: kernel_build::kernel()?.elf,
+        elf: kernel_build::kernel_with_selftest()?.elf,
         timeout,
         input: Input::Stream(if window { Box::new(stdin()) } else { Box::new(std::io::empty()) }),
         output: Box::new(stdout()),

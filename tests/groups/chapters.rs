@@ -107,7 +107,10 @@ fn unknown() -> Result<()> {
 
 fn unknown_in_the_kernel() -> Result<()> {
     let outcome: Outcome = command::run_with(&["--append", "tour=99"], &["true"], b"").into();
-    ensure!(outcome.status == i32::from(status::GUEST_FAILED) && outcome.stderr.contains("the tour has no chapter 99"), "{outcome:?}");
+    ensure!(
+        outcome.status == i32::from(status::GUEST_FAILED) && outcome.stderr.contains("there is no chapter 99 in this kernel"),
+        "{outcome:?}"
+    );
     Ok(())
 }
 
@@ -135,7 +138,7 @@ fn screen_of(chapter: u32) -> Result<Vec<u8>> {
     let launch = Launch {
         qemu: packages::qemu()?,
         configuration,
-        elf: kernel_build::kernel()?.elf,
+        elf: kernel_build::kernel_with_selftest()?.elf,
         timeout: Some(Duration::from_secs(240)),
         input: Input::Stream(Box::new(Look { monitor, cells: Arc::clone(&cells) })),
         output: Box::new(output.clone()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use pollux::guest::{self, Input, Kept, Launch, Report};
-use pollux::kernel_build;
+use pollux::kernel_build::{self, Kernel};
 use pollux::protocol::{Event, percent_encode};
 use pollux::qemu::{Configuration, Initrd};
 use pollux::status;
@@ -64,12 +64,11 @@ impl Run {
 
 /// Runs a script on a kernel with these parameters.
 fn run(parameters: &str, script: &str) -> Result<Run> {
-    boot(format!("{parameters} pollux.stdio=pipe pollux.args=sh,-c,{}", percent_encode(script.as_bytes())))
+    boot(kernel_build::kernel()?, format!("{parameters} pollux.stdio=pipe pollux.args=sh,-c,{}", percent_encode(script.as_bytes())))
 }
 
 /// Boots a kernel with this command line.
-fn boot(command_line: String) -> Result<Run> {
-    let kernel = kernel_build::kernel()?;
+fn boot(kernel: Kernel, command_line: String) -> Result<Run> {
     let configuration = Configuration {
         memory_mib: 128,
         kernel: kernel.stripped,
@@ -106,7 +105,7 @@ fn works(heap: &str) -> Result<()> {
 
 /// A test within the kernel passes on this heap.
 fn kernel_test(heap: &str, name: &str) -> Result<()> {
-    let run = boot(format!("heap={heap} ktest={name} pollux.stdio=pipe"))?;
+    let run = boot(kernel_build::kernel_with_selftest()?, format!("heap={heap} ktest={name} pollux.stdio=pipe"))?;
     ensure!(run.report.status == 0 && run.report.tests == [(name.to_owned(), true)], "{}", run.summary());
     Ok(())
 }

@@ -111,7 +111,7 @@ fn on_a_terminal() -> Result<()> {
 
 /// The boot loader puts each part of the kernel where it belongs and clears what is not in the file.
 fn kernel_tests() -> Result<()> {
-    let kernel = kernel_build::kernel()?.stripped;
+    let kernel = kernel_build::kernel_with_selftest()?.stripped;
     for name in ["memory_unwritten_data_is_zero", "memory_no_page_is_writable_and_executable", "memory_stacks_have_guard_pages"] {
         let medium = Medium::new(Boot::Bios, Media::Disk, || image::build(&kernel, &[], &format!("ktest={name}")))?;
         let report = boot(Configuration { machine: Kind::Q35, medium, ..Configuration::default() })?;

@@ -14,7 +14,7 @@ use pollux::kernel_build;
 const MAY_USE_VECTORS: [&str; 1] = ["ktest"];
 
 pub fn check() -> Result<()> {
-    let elf = std::fs::read(kernel_build::kernel()?.elf)?;
+    let elf = std::fs::read(kernel_build::kernel_with_selftest()?.elf)?;
     let file = object::File::parse(&*elf)?;
     let text = file.section_by_name(".text").context("the kernel has no code")?;
     let (start, code) = (text.address(), text.data()?);

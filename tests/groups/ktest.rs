@@ -24,7 +24,7 @@ const TOGETHER: &str = ".ktest.panics";
 const LIMIT: Duration = Duration::from_secs(240);
 
 pub fn tests() -> Result<Vec<Trial>> {
-    let names = names(&std::fs::read(kernel_build::kernel()?.elf)?)?;
+    let names = names(&std::fs::read(kernel_build::kernel_with_selftest()?.elf)?)?;
     let alone = names.alone.into_iter().map(|name| trial(format!("ktest::{name}"), move || run(&name)));
     let together = names.together.into_iter().map(|name| {
         trial(format!("ktest::{name}"), move || {
@@ -86,7 +86,7 @@ pub struct Boot {
 
 impl Boot {
     pub fn new() -> Result<Boot> {
-        Ok(Boot { qemu: pollux::packages::qemu()?, kernel: kernel_build::kernel()?.stripped, limit: LIMIT })
+        Ok(Boot { qemu: pollux::packages::qemu()?, kernel: kernel_build::kernel_with_selftest()?.stripped, limit: LIMIT })
     }
 
     /// Boots a machine that runs the test, or group of tests, of this name.
@@ -102,7 +102,7 @@ impl Boot {
         let launch = Launch {
             qemu: self.qemu.clone(),
             configuration,
-            elf: kernel_build::kernel()?.elf,
+            elf: kernel_build::kernel_with_selftest()?.elf,
             timeout: Some(self.limit),
             input: Input::Stream(Box::new(std::io::empty())),
             output: Box::new(std::io::sink()),

@@ -98,7 +98,7 @@ fn exit_code(probe: &str, expected: Option<i32>, word: &str) -> Result<()> {
 
 /// All tests that share a boot are reported, each once.
 fn panics_share_one_boot() -> Result<()> {
-    let names = ktest::names(&std::fs::read(kernel_build::kernel()?.elf)?)?.together;
+    let names = ktest::names(&std::fs::read(kernel_build::kernel_with_selftest()?.elf)?)?.together;
     ensure!(names.len() >= 12, "{names:?}");
     let report = ktest::panics()?;
     ensure!(report.status == 0, "{report:?}");

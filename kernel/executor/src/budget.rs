@@ -9,19 +9,19 @@ use sync::atomics::{AtomicU32, Ordering};
 /// Budget of a poll. One unit is about the work of clearing or copying a page.
 pub const PER_POLL: u32 = 512;
 
-/// What is left for the current poll.
+/// What the current poll has used of it.
 pub(crate) struct Budget(AtomicU32);
 
 impl Budget {
     sync::constructor! {
         pub fn new() -> Self {
-            Budget(AtomicU32::new(PER_POLL))
+            Budget(AtomicU32::new(0))
         }
     }
 
     #[inline]
     pub fn refill(&self) {
-        self.0.store(PER_POLL, Ordering::Relaxed);
+        self.0.store(0, Ordering::Relaxed);
     }
 }
 
@@ -29,9 +29,9 @@ impl Budget {
 #[inline]
 pub fn consume(units: u32) -> bool {
     let budget = &this_cpu().budget.0;
-    let left = budget.load(Ordering::Relaxed).saturating_sub(units);
-    budget.store(left, Ordering::Relaxed);
-    left > 0
+    let used = budget.load(Ordering::Relaxed).saturating_add(units);
+    budget.store(used, Ordering::Relaxed);
+    used < PER_POLL
 }
 
 /// Takes `units` from the budget, and yields if it is used up and another task is ready.

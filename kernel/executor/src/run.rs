@@ -27,7 +27,8 @@ use sync::{
 /// What a processor needs to run tasks. Only `inbox`, `reap` and `timers` are touched from elsewhere (other processors, interrupt
 /// handlers); the rest are atomics only so that no `unsafe` is needed: their relaxed loads and stores are plain moves.
 ///
-/// Its size is a power of two, so that finding a processor's own is a shift.
+/// Its size is a power of two, so that finding a processor's own is a shift. A new one is all zeroes, so that those of processors that the
+/// machine doesn't have take no place in the kernel's file.
 #[repr(align(2048))]
 pub(crate) struct Executor {
     /// Tasks woken since the batch was taken.

@@ -10,8 +10,8 @@ use sync::atomics::{AtomicBool, AtomicU64, Ordering};
 /// How long a user thread may run while others are ready, in nanoseconds.
 pub const SLICE: u64 = 4_000_000;
 
-/// No end is set.
-const UNARMED: u64 = u64::MAX;
+/// No end is set. An end is never 0, as it is a slice behind its start.
+const UNARMED: u64 = 0;
 
 /// The slice of the task being polled.
 pub(crate) struct Slice {

@@ -67,10 +67,10 @@ fn greet(info: &BootInfo) {
 
 /// Runs a chapter of the tour, and ends the machine.
 fn run_chapter(chapter: &str, info: &'static BootInfo) -> ! {
-    if tour::run(chapter, info) {
+    if cfg!(feature = "selftest") && tour::run(chapter, info) {
         power::exit(ExitCode::Success)
     }
-    log::error!("the tour has no chapter {chapter}");
+    log::error!("there is no chapter {chapter} in this kernel");
     power::exit(ExitCode::Failure)
 }
 

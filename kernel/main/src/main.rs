@@ -16,6 +16,7 @@ mod heaps;
 #[cfg(target_os = "none")]
 mod keyboard;
 #[cfg(target_os = "none")]
+#[cfg_attr(not(feature = "selftest"), expect(dead_code, reason = "always compiled, and linked with the feature only"))]
 mod ktest;
 #[cfg(target_os = "none")]
 mod logger;

@@ -12,7 +12,7 @@ const CHUNK: usize = 16;
 /// Chunks done in one interrupt, and between two batches of tasks; what is left comes at the next such occasion.
 const CHUNKS: usize = 4;
 /// The hardware timer isn't set.
-const NEVER: u64 = u64::MAX;
+const NEVER: u64 = 0;
 
 pub(crate) struct Timers {
     wheel: SpinLock<Wheel>,
@@ -72,7 +72,10 @@ impl Timers {
     /// Sees to it that the timer interrupt comes at `time` (nanoseconds) or before. For the processor that these timers belong to.
     pub fn program(&self, time: u64) {
         let _hold = arch::interrupts::hold();
-        if time < self.programmed.load(Ordering::Relaxed) {
+        // 0 would mean never; for a time in the past 1 is as good.
+        let time = time.max(1);
+        let programmed = self.programmed.load(Ordering::Relaxed);
+        if programmed == NEVER || time < programmed {
             self.programmed.store(time, Ordering::Relaxed);
             arch::clock::set_deadline(Some(time));
         }

@@ -65,6 +65,7 @@ macro_rules! kernel_test {
         $crate::kernel_test!($name, $run, None);
     };
     ($name:literal, $run:path, $panics:expr) => {
+        #[cfg(feature = "selftest")]
         const _: () = {
             $crate::ktest_entry!($name, $run, $panics, false);
             #[used]
@@ -151,7 +152,7 @@ pub fn run(name: &str, info: &'static BootInfo) -> ! {
         together::run_all(which);
     }
     let Some(test) = find(name) else {
-        log::error!("there is no kernel test named {name}");
+        log::error!("there is no kernel test named {name} in this kernel");
         finish(name, false);
     };
     CURRENT.store(core::ptr::from_ref(test).cast_mut(), Ordering::Relaxed);

@@ -49,6 +49,7 @@ impl Group {
 #[macro_export]
 macro_rules! panic_test {
     ($name:literal, $run:path, $text:literal) => {
+        #[cfg(feature = "selftest")]
         const _: () = {
             $crate::ktest_entry!($name, $run, Some($text), true);
             #[used]
