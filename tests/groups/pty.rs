@@ -17,6 +17,7 @@ const CTRL_BACKSLASH: &str = "\x1c";
 pub fn tests() -> Vec<Trial> {
     vec![
         trial("pty::prompt_and_pipeline", pipeline),
+        trial("pty::no_messages_above_the_prompt", no_messages),
         trial("pty::exit_status", exit_status),
         trial("pty::interrupt", interrupt),
         trial("pty::quit", quit),
@@ -66,6 +67,14 @@ fn pipeline() -> Result<()> {
     session.expect(PROMPT)?;
     session.send("tty\n")?;
     session.expect_any(&["/dev/ttyS0", "/dev/console"])?;
+    leave(session)
+}
+
+/// The terminal is the programs': the kernel's messages go elsewhere.
+fn no_messages() -> Result<()> {
+    let mut session = Session::start(&command::pollux(&["--timeout", "600"]), 24, 80)?;
+    let first = session.expect_any(&["info: ", PROMPT])?;
+    ensure!(first == 1, "a message of the kernel is shown");
     leave(session)
 }
 

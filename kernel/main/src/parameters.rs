@@ -51,6 +51,8 @@ pub struct Parameters {
     pub init_environment: Vec<String>,
     /// `pollux.stdio=tty|pipe`.
     pub stdio: Stdio,
+    /// Whether that was given: then the `pollux` command started the machine, and hears the debug console.
+    pub hosted: bool,
     /// `pollux.winsize=ROWSxCOLS`: the terminal's size as rows and columns.
     pub window: Option<(u16, u16)>,
     /// `pollux.args=`: the program and its arguments.
@@ -83,6 +85,7 @@ impl Default for Parameters {
             init_arguments: Vec::new(),
             init_environment: Vec::new(),
             stdio: Stdio::default(),
+            hosted: false,
             window: None,
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -203,7 +206,10 @@ impl Parameters {
             ("init", Some(_)) => self.init = Some(value.to_string()),
             ("panic", Some(_)) => self.panic = value.parse().ok(),
             ("console", Some(_)) => self.consoles.push(value.to_string()),
-            ("pollux.stdio", _) => self.stdio = if value == "pipe" { Stdio::Pipe } else { Stdio::Terminal },
+            ("pollux.stdio", _) => {
+                self.stdio = if value == "pipe" { Stdio::Pipe } else { Stdio::Terminal };
+                self.hosted = true;
+            }
             ("pollux.winsize", _) => self.window = window(value),
             ("pollux.args", _) => self.arguments = list(value),
             ("pollux.env", _) => self.environment = list(value),

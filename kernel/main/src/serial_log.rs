@@ -1,4 +1,5 @@
-//! The kernel's messages on a serial line that `console=` names, as on Linux: a machine by itself has no debug console.
+//! The kernel's messages on a serial line that `console=` names, as on Linux: a machine by itself has no debug console. Where the `pollux` command
+//! listens to one, the line is the programs' alone.
 //!
 //! Bytes are sent by polling, since a panic can wait for nothing else. They go past the line's driver, which sends on when the chip is empty
 //! again. Firmware, boot loader or emulator have set the line's speed.
@@ -6,7 +7,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use arch::port::Port;
-use kernel::parameters::{Parameters, Stdio};
+use kernel::parameters::Parameters;
 
 /// First ports of the lines, by name.
 const LINES: [(&str, u16); 2] = [("ttyS0", 0x3f8), ("ttyS1", 0x2f8)];
@@ -21,11 +22,11 @@ static LINE: AtomicU16 = AtomicU16::new(0);
 /// The other side takes nothing: bytes are dropped, without waiting, until it does again.
 static STUCK: AtomicBool = AtomicBool::new(false);
 
-/// Sends messages to the last serial line among the consoles, unless the lines carry a program's raw streams.
+/// Sends messages to the last serial line among the consoles, unless somebody hears the debug console.
 pub fn initialise(parameters: &Parameters) {
     let named = |console: &str| LINES.iter().find(|(name, _)| console.split(',').next() == Some(*name)).map(|(_, port)| *port);
     let line = parameters.consoles.iter().rev().find_map(|console| named(console));
-    if let (Some(port), Stdio::Terminal) = (line, parameters.stdio) {
+    if let (Some(port), false) = (line, parameters.hosted) {
         LINE.store(port, Ordering::Relaxed);
     }
 }
